@@ -1,0 +1,129 @@
+"""Operators that rearrange, join or combine tensors."""
+
+from __future__ import annotations
+
+from math import prod
+
+from brainc.ir import expression as ex
+from brainc.ir import tensor as ts
+from brainc.ir.expression import Constant, Expression, Operand
+from brainc.ir.graph import Node, Tensor
+from brainc.ir.tensor import Value
+from brainc.operators.operator import Argument, Arguments, Operator, Refusal, equal_shapes, needs_numbers
+from brainc.tensor.builder import Builder
+
+
+def _flat(tensors: tuple[Tensor, ...], _arguments: Arguments) -> Tensor:
+    needs_numbers(tensors[0], "flatten")
+    return Tensor((tensors[0].elements,))
+
+
+def _reshaped(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
+    needs_numbers(tensors[0], "reshape")
+    shape = arguments["shape"]
+    assert isinstance(shape, tuple)
+    if prod(shape) != tensors[0].elements:
+        raise Refusal(
+            f"reshape to {list(shape)} makes {prod(shape)} elements of {tensors[0].elements}, {tensors[0].written}",
+            remedy="give a shape with as many elements",
+            about="shape",
+        )
+    return Tensor(shape)
+
+
+def _view(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
+    return builder.view(node.name, operands[0], (builder.batch, *node.tensor.shape))
+
+
+def _joined(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
+    axis = arguments["axis"]
+    assert isinstance(axis, int)
+    for tensor in tensors:
+        needs_numbers(tensor, "concat")
+    rank = len(tensors[0].shape)
+    if axis >= rank:
+        raise Refusal(f"axis {axis} of a tensor with {rank} axes, {tensors[0].written}", about="axis")
+    for tensor in tensors[1:]:
+        rest = [length for place, length in enumerate(tensor.shape) if place != axis]
+        if rest != [length for place, length in enumerate(tensors[0].shape) if place != axis]:
+            raise Refusal(
+                f"{tensors[0].written} and {tensor.written} differ in more than axis {axis}",
+                remedy="make all other axes equal",
+            )
+    shape = list(tensors[0].shape)
+    shape[axis] = sum(tensor.shape[axis] for tensor in tensors)
+    return Tensor(tuple(shape))
+
+
+def _concat(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
+    axis = node.argument("axis")
+    assert isinstance(axis, int)
+    result = Value(builder.fresh(node.name), (builder.batch, *node.tensor.shape), True)
+    return builder.append(ts.Concatenate(result, operands, axis + 1, builder.phase, builder.origin))
+
+
+def _all_numbers(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
+    for tensor in tensors:
+        needs_numbers(tensor, "arithmetic")
+    return equal_shapes(tensors, arguments)
+
+
+def arithmetic(name: str, summary: str, formula: str, most: int) -> Operator:
+    """The record of `+`, `−` or `·` on tensors of one shape, or a tensor and the constant `by`."""
+
+    def lower(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
+        by = node.argument("by")
+        combine = {"add": ex.add, "subtract": ex.subtract, "multiply": ex.multiply}[name]
+        expression: Expression = Operand(0)
+        for index in range(1, len(operands)):
+            expression = combine(expression, Operand(index))
+        if isinstance(by, (int, float)):
+            expression = combine(expression, Constant(float(by)))
+        return builder.map_same(node.name, operands, expression)
+
+    return Operator(
+        name=name,
+        summary=summary,
+        formula=formula,
+        role="layer",
+        operands=(1, most),
+        arguments=(Argument("by", "number", "a constant operand", None),),
+        shape=_all_numbers,
+        lower=lower,
+        splits=("sample", "output", "replicate"),
+    )
+
+
+FLATTEN = Operator(
+    name="flatten",
+    summary="All axes as one, channel-major.",
+    formula="y[b, (c·H + h)·W + w] = x[b,c,h,w]",
+    role="layer",
+    operands=(1, 1),
+    arguments=(),
+    shape=_flat,
+    lower=_view,
+)
+RESHAPE = Operator(
+    name="reshape",
+    summary="The same elements in the same order under another shape.",
+    formula="y = x, with other axes",
+    role="layer",
+    operands=(1, 1),
+    arguments=(Argument("shape", "shape", "the new per-sample shape"),),
+    shape=_reshaped,
+    lower=_view,
+)
+CONCAT = Operator(
+    name="concat",
+    summary="Tensors one after the other along an axis (0: channels or features).",
+    formula="y = [x₁; x₂; …]",
+    role="layer",
+    operands=(1, 1000),
+    arguments=(Argument("axis", "number", "the axis, counted without the sample axis", 0),),
+    shape=_joined,
+    lower=_concat,
+)
+ADD = arithmetic("add", "The sum of tensors of one shape.", "y = x₁ + x₂ + …", 1000)
+SUBTRACT = arithmetic("subtract", "The difference of two tensors of one shape.", "y = x₁ − x₂", 2)
+MULTIPLY = arithmetic("multiply", "The elementwise product of tensors of one shape.", "y = x₁ · x₂ · …", 1000)
