@@ -1,5 +1,6 @@
 """The reference evaluator against loops that spell out each definition."""
 
+from collections.abc import Iterator
 from itertools import product
 from typing import Literal
 
