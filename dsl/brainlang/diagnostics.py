@@ -10,7 +10,7 @@ from brainlang.source import Span
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake of the user: the place, what is wrong in the user's terms, and the remedy ("" where none is known)."""
+    """One mistake of the user: the place, what is wrong in the user's terms, and the remedy ("" if none)."""
 
     span: Span
     message: str

@@ -6,9 +6,8 @@ from brainlang.diagnostics import listed, nearest
 from brainlang.tokens import SIGNS, Piece
 
 EXPRESSION = frozenset(("NAME", "NUMBER", "TEXT", "LPAR", "LSQB", "MINUS"))
-OPERATORS = frozenset(
-    "PLUS MINUS STAR SLASH FLOOR PERCENT POWER EQUALS UNEQUAL LESS AT_MOST MORE AT_LEAST AND OR IF".split()
-)
+ORDERINGS = frozenset(("EQUALS", "UNEQUAL", "LESS", "AT_MOST", "MORE", "AT_LEAST"))
+OPERATORS = ORDERINGS | {"PLUS", "MINUS", "STAR", "SLASH", "FLOOR", "PERCENT", "POWER", "AND", "OR", "IF"}
 SECTIONS = frozenset(("NETWORK", "BLOCK", "DATA", "TRAIN", "PARALLEL", "TRUENORTH", "USE"))
 STATEMENTS_OF_NETWORKS = frozenset(("INPUT", "LOSS", "METRIC", "OUTPUT"))
 SIGN_OF = {kind: sign for sign, kind in SIGNS.items()}

@@ -1,4 +1,4 @@
-"""What an expression is worth at compile time: constants, arithmetic, choices, and the settings built from them."""
+"""What an expression is worth at compile time: constants, arithmetic and choices."""
 
 import math
 import operator
@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from brainlang import syntax
-from brainlang.diagnostics import Report, counted, nearest
+from brainlang.diagnostics import Report
 from brainlang.program import (
     Apply,
-    Argument,
     Boolean,
     For,
     ListOf,
@@ -50,7 +49,7 @@ _ORDER: Mapping[str, Callable[[int | float, int | float], bool]] = {
 
 @dataclass(slots=True)
 class Budget:
-    """What one file may still cost, so that a small file cannot keep the compiler busy for ever. State: what is used."""
+    """What one file may still cost, so that a small one cannot keep the compiler busy for ever. State: what is used."""
 
     report: Report
     depth: int = 0
@@ -134,7 +133,7 @@ class Evaluator(ABC):
         self.budget.leave()
         return result
 
-    def _value(self, expression: syntax.Expression) -> Value | None:  # noqa: C901 - one case for each form
+    def _value(self, expression: syntax.Expression) -> Value | None:
         match expression:
             case syntax.NumberLiteral():
                 return self._number(expression)
@@ -164,13 +163,15 @@ class Evaluator(ABC):
                 return self._chain(expression)
             case syntax.Choice():
                 chosen = self.chosen(expression)
-                return chosen and self.value(chosen)
+                return None if chosen is None else self.value(chosen)
 
     def truth(self, expression: syntax.Expression) -> bool | None:
         """The truth of a condition."""
         value = self.value(expression)
-        if value is None or isinstance(value, Boolean):
-            return value and value.value
+        if value is None:
+            return None
+        if isinstance(value, Boolean):
+            return value.value
         self.report.add(
             expression.span,
             f"a condition must be true or false, and this is {described(value)}",
@@ -261,7 +262,7 @@ class Evaluator(ABC):
 
     def _arithmetic(self, left: Number, sign: str, right: Number, span: Span) -> Value | None:
         a, b = left.value, right.value
-        if sign in ("/", "//", "%") and b == 0 or sign == "**" and a == 0 and b < 0:
+        if (sign in ("/", "//", "%") and b == 0) or (sign == "**" and a == 0 and b < 0):
             self.report.add(span, "division by zero", "the divisor is 0")
             return None
         if sign == "**" and a < 0 and b != int(b):
@@ -289,123 +290,6 @@ class Evaluator(ABC):
             self.report.add(span, "this number is too large", "numbers stay below 1.8e308")
             return None
         return Number(value, span)
-
-
-class ConstantEvaluator(Evaluator):
-    """Evaluates what must be a compile-time constant: a number, a text, true, false, none, or a list of these."""
-
-    def constant(self, expression: syntax.Expression) -> Value | None:
-        """The constant's value; a tensor or a bare name is reported."""
-        value = self.value(expression)
-        if isinstance(value, TensorRef | Name):
-            self._refuse(expression.span, described(value))
-            return None
-        return value
-
-    def reference(self, expression: syntax.Reference) -> None:
-        """A name that is not in scope has no constant value."""
-        remedy = nearest(expression.identifier, [name for name, value in self.scope.items() if _constant(value)])
-        self.report.add(
-            expression.span, f"'{expression.identifier}' is not a constant", remedy or "define it above with 'let'"
-        )
-
-    def invocation(self, expression: syntax.Invocation) -> None:
-        """A call is no constant."""
-        self._refuse(expression.span, f"the call {expression.function.text}(…)")
-
-    def pipe(self, expression: syntax.Pipe) -> None:
-        """A pipe is no constant."""
-        self._refuse(expression.span, "a pipe")
-
-    def for_item(self, expression: syntax.ForItem) -> None:
-        """`value for layer` is no constant."""
-        self._refuse(expression.span, "a value for a layer")
-
-    def _refuse(self, span: Span, what: str) -> None:
-        self.report.add(
-            span,
-            f"a compile-time constant is needed, and this is {what}",
-            "use numbers, texts, true, false, none and lists of these",
-        )
-
-
-class SettingEvaluator(Evaluator):
-    """Evaluates settings and named arguments: a free name stands for itself, calls and pipes stay as they are."""
-
-    def reference(self, expression: syntax.Reference) -> Value | None:
-        """A free name stands for itself; `tensor.field` for that result of the layer."""
-        base, _, field = expression.identifier.rpartition(".")
-        known = self.scope.get(base)
-        if isinstance(known, TensorRef) and known.field is None:
-            return TensorRef(known.tensor, field, expression.span)
-        return Name(expression.identifier, expression.span)
-
-    def invocation(self, expression: syntax.Invocation) -> Apply | None:
-        """`function(…)`, its arguments evaluated."""
-        positional = [self.value(argument) for argument in expression.positional]
-        named = [(argument, self.value(argument.value)) for argument in expression.named]
-        sound = tuple(value for value in positional if value is not None)
-        sound_named = tuple(Argument(a.name.text, value, a.span) for a, value in named if value is not None)
-        if len(sound) + len(sound_named) < len(positional) + len(named):
-            return None
-        return Apply(expression.function.text, sound, sound_named, expression.span)
-
-    def pipe(self, expression: syntax.Pipe) -> Value | None:
-        """`head | stage | …`, each repeated stage as often as it is repeated."""
-        head = self.value(expression.head)
-        stages: list[Apply] = []
-        for stage in expression.stages:
-            call = stage_call(self, stage.callee)
-            applied = call and self.invocation(call)
-            count = 1 if stage.count is None else self.count(stage.count)
-            if applied is None or count is None:
-                head = None
-                continue
-            self.budget.spend(count, stage.span)
-            stages += [applied] * count
-        return head and Piped(head, tuple(stages), expression.span)
-
-    def for_item(self, expression: syntax.ForItem) -> Value | None:
-        """`value for target`."""
-        value = self.value(expression.value)
-        return value and For(value, expression.target.text, expression.span)
-
-
-def stage_call(evaluator: Evaluator, callee: syntax.Expression) -> syntax.Invocation | None:
-    """The call that a pipe's stage makes, once a choice among several is decided."""
-    while isinstance(callee, syntax.Choice):
-        branch = evaluator.chosen(callee)
-        if branch is None:
-            return None
-        callee = branch
-    if isinstance(callee, syntax.Reference):
-        return syntax.Invocation(syntax.Word(callee.identifier, callee.span), (), (), callee.span)
-    if isinstance(callee, syntax.Invocation):
-        return callee
-    evaluator.report.add(callee.span, "after '|' comes a layer", "write x | relu, or x | conv(20, kernel=5)")
-    return None
-
-
-def unique_names(report: Report, words: list[syntax.Word], what: str) -> None:
-    """Reports each word that repeats an earlier one."""
-    line_of_word: dict[str, int] = {}
-    for word in words:
-        if word.text in line_of_word:
-            report.add(
-                word.span,
-                f"{what} '{word.text}' is given twice",
-                f"it is given on line {line_of_word[word.text]} already",
-            )
-        line_of_word.setdefault(word.text, word.span.line)
-
-
-def argument_count(given: int, most: int) -> str:
-    """`takes 2 arguments, and 3 are given`."""
-    return f"takes {counted(most, 'argument')}, and {given} {'is' if given == 1 else 'are'} given"
-
-
-def _constant(value: Value | None) -> bool:
-    return not isinstance(value, TensorRef | Name)
 
 
 def _size(value: Value | None) -> int:

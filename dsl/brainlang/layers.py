@@ -14,10 +14,10 @@ The scheme, in the statement `features = …`:
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from brainlang.program import Text
+from brainlang.program import Apply, Argument, Call, For, ListOf, Name, Piped, TensorRef, Text, Value
 
 
 @dataclass(slots=True)
@@ -90,3 +90,38 @@ def is_legal_name(name: str) -> bool:
     """Whether a text can name a layer: names joined by dots, where parts after the first may be numbers."""
     first, *rest = name.split(".")
     return first.isidentifier() and all(part.isidentifier() or part.isdecimal() for part in rest)
+
+
+def renamed_call(call: Call, layer_of_call: Mapping[str, str]) -> Call:
+    """The call with the provisional names of calls replaced by their layers' names."""
+    layer = layer_of_call[call.layer]
+    positional = tuple(_renamed(value, layer_of_call) for value in call.positional)
+    named = tuple(_renamed_arguments(call.named, layer_of_call))
+    return Call(layer, call.operator, positional, named, layer, call.span, call.operator_span)
+
+
+def _renamed_arguments(arguments: Sequence[Argument], layer_of_call: Mapping[str, str]) -> Iterator[Argument]:
+    for argument in arguments:
+        yield Argument(argument.name, _renamed(argument.value, layer_of_call), argument.span)
+
+
+def _renamed(value: Value, layer_of_call: Mapping[str, str]) -> Value:
+    """The value with the provisional names of calls replaced by their layers' names."""
+    match value:
+        case TensorRef():
+            return replace(value, tensor=layer_of_call.get(value.tensor, value.tensor))
+        case Name():
+            return replace(value, identifier=layer_of_call.get(value.identifier, value.identifier))
+        case ListOf():
+            return replace(value, items=tuple(_renamed(item, layer_of_call) for item in value.items))
+        case Apply():
+            positional = tuple(_renamed(item, layer_of_call) for item in value.positional)
+            return replace(value, positional=positional, named=tuple(_renamed_arguments(value.named, layer_of_call)))
+        case Piped():
+            renamed = [_renamed(stage, layer_of_call) for stage in value.stages]
+            stages = tuple(stage for stage in renamed if isinstance(stage, Apply))
+            return replace(value, head=_renamed(value.head, layer_of_call), stages=stages)
+        case For():
+            return replace(value, value=_renamed(value.value, layer_of_call))
+        case _:
+            return value

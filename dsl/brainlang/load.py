@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from brainlang import syntax
+from brainlang.body import Block, Module
 from brainlang.diagnostics import BrainError, Diagnostic, Report, nearest
-from brainlang.expand import Block, Module, NetworkExpander
-from brainlang.fold import Budget, ConstantEvaluator, unique_names
+from brainlang.expand import NetworkExpander
+from brainlang.fold import Budget
 from brainlang.parse import parse, parse_expression
 from brainlang.program import Network, Program, Value
 from brainlang.sections import SectionReader
+from brainlang.settings import ConstantEvaluator
 from brainlang.source import Source, Span
 
 LARGEST_FILE = 4 * 2**20  # bytes
@@ -190,7 +192,7 @@ class _FileReader:
                 module.constants[name] = taken.constants[name]
 
     def _is_new(self, name: str, defined_at: Span, module: Module, said_at: Span | None = None) -> bool:
-        """Whether a name is free at the top of the file, which it then is no longer; the same definition may come twice."""
+        """Whether a name is free at the top of the file, and takes it. The same definition may come twice."""
         known = module.span_of_name.setdefault(name, defined_at)
         if known == defined_at:
             return True
@@ -200,7 +202,11 @@ class _FileReader:
 
     def _check_block(self, block: syntax.BlockDefinition) -> None:
         name, body = block.name.text, block.body
-        unique_names(self.report, [parameter.name for parameter in block.parameters], "the parameter")
+        names = [parameter.name.text for parameter in block.parameters]
+        for place, parameter in enumerate(block.parameters):
+            if parameter.name.text in names[:place]:
+                message = f"the parameter '{parameter.name.text}' is given twice"
+                self.report.add(parameter.span, message, "parameters' names differ")
         for before, after in zip(block.parameters, block.parameters[1:], strict=False):
             if before.default is not None and after.default is None:
                 message = f"'{after.name.text}' has no default, and '{before.name.text}' before it has one"

@@ -1,6 +1,6 @@
 """What a text says, as a syntax tree; and if it is no `.brain` file, every statement that is wrong and why."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import cache
 from pathlib import Path
 
@@ -56,13 +56,15 @@ def parse_expression(source: Source) -> tuple[syntax.Expression | None, tuple[Di
 
 
 class _Reader:
-    """Feeds pieces to lark's parser one by one. After a mistake it goes back to where the statement began and skips it."""
+    """Feeds pieces to lark's parser one by one; after a mistake goes back to where the statement began and skips it."""
 
     def __init__(self, source: Source, pieces: Sequence[Piece], diagnostics: list[Diagnostic]) -> None:
         end = len(source.text)
         self.source = source
-        last_line = () if pieces and pieces[-1].kind == "NEWLINE" else (Piece("NEWLINE", "", end, end),)
-        self.pieces = (*pieces, *last_line, Piece("$END", "", end, end))
+        last_line: tuple[Piece, ...] = (
+            () if pieces and pieces[-1].kind == "NEWLINE" else (Piece("NEWLINE", "", end, end),)
+        )
+        self.pieces: tuple[Piece, ...] = (*pieces, *last_line, Piece("$END", "", end, end))
         self.diagnostics = diagnostics
         self.reported = sorted(diagnostic.span.start for diagnostic in diagnostics)
         self.parser: InteractiveParser = grammar().parse_interactive()
@@ -70,7 +72,7 @@ class _Reader:
     def read(self) -> Tree[Token]:
         """The whole file as lark's tree, without the statements that could not be read."""
         place = began = 0
-        checkpoint = self.parser.copy(deepcopy_values=False)
+        checkpoint = _copy(self.parser)
         result: Tree[Token] | None = None
         while place < len(self.pieces):
             piece = self.pieces[place]
@@ -80,11 +82,11 @@ class _Reader:
                 self._report(began, place, checkpoint)
                 self.parser = checkpoint
                 place = began = self._after_mistake(began, place)
-                checkpoint = self.parser.copy(deepcopy_values=False)
+                checkpoint = _copy(self.parser)
                 continue
             place += 1
             if piece.kind in ("NEWLINE", "LBRACE"):
-                began, checkpoint = place, self.parser.copy(deepcopy_values=False)
+                began, checkpoint = place, _copy(self.parser)
         assert isinstance(result, Tree)
         return result
 
@@ -98,7 +100,7 @@ class _Reader:
         if piece.kind != "NAME" or (piece.text not in KEYWORDS and piece.text not in SIGN_WORDS):
             return piece.kind
         kind = piece.text.upper()
-        acceptable = self.parser.choices()
+        acceptable = _choices(self.parser)
         if kind not in acceptable:
             return "NAME"
         names_an_argument = self.pieces[place + 1].kind == "EQUAL" and self.pieces[place - 1].kind in ("LPAR", "COMMA")
@@ -111,10 +113,10 @@ class _Reader:
         if any(first <= start <= end for start in self.reported):
             return
         # The parser that failed has already acted on the wrong piece, so what it accepts is found by reading again.
-        self.parser = checkpoint.copy(deepcopy_values=False)
+        self.parser = _copy(checkpoint)
         for good in range(began, place):
             self.parser.feed_token(self._token(good))
-        message, remedy = explain(self.pieces, began, place, frozenset(self.parser.accepts()))
+        message, remedy = explain(self.pieces, began, place, _accepted(self.parser))
         if piece.kind == "NEWLINE" or piece.kind == "$END":
             before = self.pieces[place - 1] if place > began else piece
             span = Span(self.source, before.end, before.end)
@@ -139,3 +141,22 @@ class _Reader:
                 return place + 1
             place += 1
         return place
+
+
+# lark's interactive parser carries no types; these three say what it gives.
+
+
+def _copy(parser: InteractiveParser) -> InteractiveParser:
+    copied = parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+    assert isinstance(copied, InteractiveParser)
+    return copied
+
+
+def _choices(parser: InteractiveParser) -> Set[str]:
+    """The kinds the parser has an action for: a superset of what it accepts, at no cost."""
+    return frozenset(parser.choices())  # type: ignore[no-untyped-call]
+
+
+def _accepted(parser: InteractiveParser) -> Set[str]:
+    """The kinds with which a statement can go on."""
+    return frozenset(parser.accepts())  # type: ignore[no-untyped-call]

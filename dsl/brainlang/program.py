@@ -3,7 +3,8 @@
 Spans never take part in comparison: two programs are equal when they mean the same.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 
 from brainlang.source import Span
 
@@ -16,7 +17,7 @@ class Number:
     """A whole or floating-point number: |value| < 2⁶³ if whole, finite if not."""
 
     value: int | float
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Text:
     """A quoted text, escapes resolved."""
 
     value: str
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,14 @@ class Boolean:
     """`true` or `false`."""
 
     value: bool
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
     """`none`."""
 
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Name:
     """A bare word, dotted or not, that is neither a constant nor a tensor: a layer, `sum`, `auto`, `images`."""
 
     identifier: str
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ListOf:
     """`[a, b, …]`."""
 
     items: tuple["Value", ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Argument:
 
     name: str
     value: "Value"
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +75,16 @@ class Apply:
     function: str
     positional: tuple["Value", ...]
     named: tuple[Argument, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Piped:
-    """`head | stage | …` as a value: `images | rescale(1/255)`. A repeated stage stands here as often as it is repeated."""
+    """`head | stage | …` as a value: `images | rescale(1/255)`. A repeated stage stands as often as it is repeated."""
 
     head: "Value"
     stages: tuple[Apply, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class For:
 
     value: "Value"
     target: str
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class TensorRef:
 
     tensor: str
     field: str | None
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 Constant = Number | Text | Boolean | Nothing
@@ -115,12 +116,12 @@ class Input:
     name: str
     kind: str
     dims: tuple[int, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operator applied. `result` is unique in the network and equals `layer`; tensors among `positional` are TensorRefs.
+    """One operator applied. `result` is unique and equals `layer`; tensors among `positional` are TensorRefs.
 
     `a + b`, `a - b`, `a * b` and `-a` are calls of `add`, `subtract` and `multiply`. `span` is the whole call or pipe
     stage, `operator_span` the operator's name.
@@ -131,8 +132,8 @@ class Call:
     positional: tuple[Value, ...]
     named: tuple[Argument, ...]
     layer: str
-    span: Span = field(compare=False, repr=False)
-    operator_span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
+    operator_span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ class Loss:
     name: str
     value: TensorRef
     weight: float
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class Metric:
 
     name: str
     value: TensorRef
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class Output:
 
     name: str
     value: TensorRef
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Network:
     losses: tuple[Loss, ...]
     metrics: tuple[Metric, ...]
     outputs: tuple[Output, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +183,8 @@ class Setting:
 
     key: str
     value: Value
-    span: Span = field(compare=False, repr=False)
-    key_span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
+    key_span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ class Placement:
 
     layer: str
     split: Value
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ class DataSection:
 
     role: str
     settings: tuple[Setting, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ class TrainStage:
 
     name: str
     settings: tuple[Setting, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ class Parallel:
 
     settings: tuple[Setting, ...]
     placements: tuple[Placement, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,4 +233,4 @@ class Program:
     train: tuple[TrainStage, ...]
     parallel: Parallel
     truenorth: tuple[Setting, ...] | None
-    span: Span = field(compare=False, repr=False)
+    span: Span = dataclasses.field(compare=False, repr=False)

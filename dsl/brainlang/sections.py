@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from brainlang import syntax
 from brainlang.diagnostics import Report, listed, nearest
-from brainlang.fold import Budget, SettingEvaluator
+from brainlang.fold import Budget
 from brainlang.program import ROLES, DataSection, Parallel, Placement, Setting, TrainStage, Value
+from brainlang.settings import SettingEvaluator
 from brainlang.source import Span
 
 

@@ -110,7 +110,7 @@ class Unary:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Operators of one rank applied from the left: `a + b - c` is a, (+, b), (-, c). Flat, so that long sums stay shallow."""
+    """Operators of one rank applied from the left: `a + b - c` is a, (+, b), (-, c). Flat: long sums stay shallow."""
 
     first: "Expression"
     rest: tuple[tuple[Word, "Expression"], ...]
@@ -268,7 +268,7 @@ class PlaceStatement:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`data role { … }`, `train name { … }`, `parallel { … }`, `truenorth { … }`; `name` is None where none is written."""
+    """`data role { … }`, `train name { … }`, `parallel { … }`, `truenorth { … }`; `name` is None if none is written."""
 
     keyword: Word
     name: Word | None

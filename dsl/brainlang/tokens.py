@@ -44,7 +44,7 @@ class Piece:
 def pieces_of(source: Source) -> tuple[tuple[Piece, ...], tuple[Diagnostic, ...]]:
     """Everything in the text but blanks, and what cannot be a part of any file.
 
-    Every line end is among the pieces; `statement_pieces` leaves those that end a statement. What is wrong has kind BAD.
+    Every line end is a piece; `statement_pieces` leaves those that end a statement. What is wrong has kind BAD.
     """
     pieces: list[Piece] = []
     diagnostics: list[Diagnostic] = []

@@ -1,8 +1,7 @@
 """How the grammar's rules become the syntax tree: one function for each rule of grammar.lark."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TypeVar
 
 from lark import Token
 from lark.visitors import Transformer_NonRecursive
@@ -12,12 +11,11 @@ from brainlang.diagnostics import Diagnostic
 from brainlang.source import Source, Span
 from brainlang.tokens import unescaped
 
-Node = TypeVar("Node")
 Part = object  # a Token or a node of the syntax tree
 
 
 class TreeBuilder(Transformer_NonRecursive[Token, syntax.FileTree]):
-    """Turns lark's tree of one source into ours, without recursion. Its state is the list of diagnostics it has found."""
+    """Turns lark's tree of one source into ours, without recursion. State: the list of diagnostics it has found."""
 
     def __init__(self, source: Source, diagnostics: list[Diagnostic]) -> None:
         super().__init__()
@@ -47,7 +45,8 @@ class TreeBuilder(Transformer_NonRecursive[Token, syntax.FileTree]):
 
     def start(self, parts: list[Part]) -> syntax.FileTree:
         """A file."""
-        return syntax.FileTree(tuple(_all(parts, syntax.TopStatement)), Span(self.source, 0, 0))
+        statements = tuple(part for part in parts if isinstance(part, syntax.TopStatement))
+        return syntax.FileTree(statements, Span(self.source, 0, 0))
 
     def let(self, parts: list[Part]) -> syntax.Let:
         """`let name = value`."""
@@ -59,8 +58,9 @@ class TreeBuilder(Transformer_NonRecursive[Token, syntax.FileTree]):
 
     def block(self, parts: list[Part]) -> syntax.BlockDefinition:
         """`block name(parameters) { … }`."""
-        parameters, body = _all(parts, syntax.Parameter), _all(parts, syntax.BlockStatement)
-        return syntax.BlockDefinition(self._word(parts[1]), tuple(parameters), tuple(body), self._span(parts))
+        parameters = tuple(part for part in parts if isinstance(part, syntax.Parameter))
+        body = tuple(part for part in parts if isinstance(part, syntax.BlockStatement))
+        return syntax.BlockDefinition(self._word(parts[1]), parameters, body, self._span(parts))
 
     def parameter(self, parts: list[Part]) -> syntax.Parameter:
         """`name` or `name=default`."""
@@ -69,12 +69,12 @@ class TreeBuilder(Transformer_NonRecursive[Token, syntax.FileTree]):
 
     def network(self, parts: list[Part]) -> syntax.NetworkDefinition:
         """`network name { … }`."""
-        body = tuple(_all(parts, syntax.NetworkStatement))
+        body = tuple(part for part in parts if isinstance(part, syntax.NetworkStatement))
         return syntax.NetworkDefinition(self._word(parts[1]), body, self._span(parts))
 
     def input(self, parts: list[Part]) -> syntax.InputStatement:
         """`input name: kind[dims]`."""
-        dims = tuple(_all(parts, syntax.Expression))
+        dims = _expressions(parts)
         return syntax.InputStatement(self._word(parts[1]), self._word(parts[3]), dims, self._span(parts))
 
     def assign(self, parts: list[Part]) -> syntax.Assign:
@@ -105,7 +105,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, syntax.FileTree]):
 
     def _section(self, parts: list[Part]) -> syntax.Section:
         keyword, name = self._word(parts[0]), self._words(parts)
-        body = tuple(_all(parts, syntax.SettingStatement | syntax.PlaceStatement))
+        body = tuple(part for part in parts if isinstance(part, syntax.SettingStatement | syntax.PlaceStatement))
         return syntax.Section(keyword, name[0] if name else None, body, self._span(parts))
 
     data = train = parallel = truenorth = _section
@@ -130,7 +130,8 @@ class TreeBuilder(Transformer_NonRecursive[Token, syntax.FileTree]):
 
     def pipe(self, parts: list[Part]) -> syntax.Pipe:
         """`head | stage | …`."""
-        return syntax.Pipe(_expression(parts[0]), tuple(_all(parts, syntax.Stage)), self._span(parts))
+        stages = tuple(part for part in parts if isinstance(part, syntax.Stage))
+        return syntax.Pipe(_expression(parts[0]), stages, self._span(parts))
 
     def stage(self, parts: list[Part]) -> syntax.Stage:
         """`call`, `call * count`; a bare word is a call without arguments."""
@@ -183,9 +184,9 @@ class TreeBuilder(Transformer_NonRecursive[Token, syntax.FileTree]):
                     f"a positional argument follows '{before.name.text}='",
                     "positional arguments come before named ones",
                 )
-        named = tuple(_all(arguments, syntax.NamedArgument))
+        named = tuple(part for part in arguments if isinstance(part, syntax.NamedArgument))
         self._refuse_repeated(named)
-        positional = tuple(_all(arguments, syntax.Expression))
+        positional = _expressions(arguments)
         return syntax.Invocation(self._word(parts[0]), positional, named, self._span(parts))
 
     def named(self, parts: list[Part]) -> syntax.NamedArgument:
@@ -194,7 +195,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, syntax.FileTree]):
 
     def listing(self, parts: list[Part]) -> syntax.ListLiteral:
         """`[a, b, …]`."""
-        return syntax.ListLiteral(tuple(_all(parts, syntax.Expression)), self._span(parts))
+        return syntax.ListLiteral(_expressions(parts), self._span(parts))
 
     def for_item(self, parts: list[Part]) -> syntax.ForItem:
         """`value for target`."""
@@ -213,8 +214,8 @@ class TreeBuilder(Transformer_NonRecursive[Token, syntax.FileTree]):
             seen.add(argument.name.text)
 
 
-def _all(parts: Sequence[Part], wanted: type[Node]) -> Iterator[Node]:
-    return (part for part in parts if isinstance(part, wanted))
+def _expressions(parts: Sequence[Part]) -> tuple[syntax.Expression, ...]:
+    return tuple(part for part in parts if isinstance(part, syntax.Expression))
 
 
 def _expression(part: Part) -> syntax.Expression:
