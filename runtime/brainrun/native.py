@@ -30,8 +30,10 @@ def object_code(module: llvm.ModuleRef, processor: Processor) -> bytes:
 
 def parse(text: str) -> llvm.ModuleRef:
     """The module with this LLVM IR, verified; RuntimeError says what is wrong with it."""
-    _target()
+    target = _target()
     module = llvm.parse_assembly(text)
+    module.triple = target.triple
+    module.data_layout = str(target.create_target_machine().target_data)
     module.verify()
     return module
 
@@ -57,4 +59,5 @@ class Loader:
 def _target() -> llvm.Target:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
     return llvm.Target.from_default_triple()
