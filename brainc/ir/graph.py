@@ -66,8 +66,8 @@ class Input:
 class Node:
     """A layer: an operator with all its arguments, applied to tensors by name.
 
-    `shared` names the node whose parameters it uses (its own name where it uses its own); `transposed` says that it uses
-    that node's weight the other way round.
+    `shared` names the node whose parameters it uses (its own name where it uses its own); `transposed` says that it
+    uses that node's weight the other way round.
     """
 
     name: str

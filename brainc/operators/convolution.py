@@ -77,7 +77,10 @@ def _lower(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
 CONV = Operator(
     name="conv",
     summary="A convolution over height and width with learnt filters.",
-    formula="y[b,k,p,q] = Σ_{c,r,s} x[b, c, p·stride + r·dilation − pad, q·stride + s·dilation − pad] · w[k,c,r,s] + bias[k]",
+    formula=(
+        "y[b,k,p,q] = Σ_{c,r,s} x[b, c, p·stride + r·dilation − pad, q·stride + s·dilation − pad] · w[k,c,r,s]"
+        " + bias[k]"
+    ),
     role="layer",
     operands=(1, 1),
     arguments=(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from math import sqrt
+from math import isfinite, sqrt
 
 from brainc.ir.graph import ArgumentValue
 from brainc.operators.operator import Argument, Refusal
@@ -16,8 +16,8 @@ _CALL = re.compile(r"(normal|constant)\(([^()]+)\)")
 def weight_initial(init: ArgumentValue, fan_in: int, fan_out: int) -> Initial:
     """The distribution of a weight with `fan_in` inputs a unit.
 
-    Without `init`: uniform within ±1/√fan_in, PyTorch's default for linear and convolution layers. `he`: He et al. 2015,
-    eq. 10; `glorot`: Glorot and Bengio 2010, eq. 16; `lecun`: LeCun et al. 1998, eq. 16.
+    Without `init`: uniform within ±1/√fan_in, PyTorch's default for linear and convolution layers. `he`: He et al.
+    2015, eq. 10; `glorot`: Glorot and Bengio 2010, eq. 16; `lecun`: LeCun et al. 1998, eq. 16.
     """
     match init:
         case None:
@@ -33,6 +33,8 @@ def weight_initial(init: ArgumentValue, fan_in: int, fan_out: int) -> Initial:
             number = float(found[2])
         except ValueError:
             raise Refusal(f"'{found[2]}' is not a number", about="init") from None
+        if not isfinite(number) or (found[1] == "normal" and number < 0):
+            raise Refusal(f"'{found[2]}' is no {'deviation' if found[1] == 'normal' else 'value'}", about="init")
         return Normal(number) if found[1] == "normal" else Constant(number)
     raise Refusal(
         f"unknown initialiser {init!r}",

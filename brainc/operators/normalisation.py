@@ -86,13 +86,16 @@ def _track(builder: Builder, node: Node, x: Value, mean: tuple[Value, Value], va
 
 BATCHNORM = Operator(
     name="batchnorm",
-    summary="Each channel to mean zero and variance one over the mini-batch, then scaled and shifted (Ioffe & Szegedy 2015).",
+    summary=(
+        "Each channel to mean zero and variance one over the mini-batch, then scaled and shifted "
+        "(Ioffe & Szegedy 2015)."
+    ),
     formula="y = (x − mean) / √(variance + ε) · weight + bias",
     role="layer",
     operands=(1, 1),
     arguments=(
         Argument("decay", "fraction", "how much of the running statistics a step keeps", 0.9),
-        Argument("epsilon", "number", "added to the variance", 1e-5),
+        Argument("epsilon", "magnitude", "added to the variance", 1e-5),
         Argument(
             "statistics", "text", 'over the whole mini-batch ("global") or each rank\'s samples ("local")', "global"
         ),

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from brainc.tensor.builder import Builder
 
 Arguments: TypeAlias = Mapping[str, ArgumentValue]
-Kind: TypeAlias = Literal["count", "size", "number", "fraction", "truth", "shape", "padding", "initialiser", "text"]
+Kind: TypeAlias = Literal[
+    "count", "axis", "size", "number", "magnitude", "fraction", "truth", "shape", "padding", "initialiser", "text"
+]
+"""count: above 0; axis: whole, from 0; magnitude: from 0; fraction: from 0 and below 1."""
 Split: TypeAlias = Literal["sample", "output", "input", "replicate"]
 
 

@@ -34,7 +34,7 @@ class Optimizer:
     rule: Callable[[Mapping[str, float]], Rule]
 
 
-RATE = Argument("rate", "number", "the learning rate", REQUIRED)
+RATE = Argument("rate", "magnitude", "the learning rate", REQUIRED)
 
 
 def _sgd(_settings: Mapping[str, float]) -> Rule:
@@ -86,7 +86,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
                 RATE,
                 Argument("beta1", "fraction", "decay of the first moment", 0.9),
                 Argument("beta2", "fraction", "decay of the second moment", 0.999),
-                Argument("epsilon", "number", "added to the root of the second moment", 1e-8),
+                Argument("epsilon", "magnitude", "added to the root of the second moment", 1e-8),
             ),
             _adam,
         ),

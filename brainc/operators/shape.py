@@ -120,7 +120,7 @@ CONCAT = Operator(
     formula="y = [x₁; x₂; …]",
     role="layer",
     operands=(1, 1000),
-    arguments=(Argument("axis", "number", "the axis, counted without the sample axis", 0),),
+    arguments=(Argument("axis", "axis", "the axis, counted without the sample axis", 0),),
     shape=_joined,
     lower=_concat,
 )

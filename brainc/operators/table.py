@@ -63,6 +63,8 @@ TO_COME: frozenset[str] = frozenset(
         "pad",
         "reduce_mean",
         "reduce_sum",
+        "l1",
+        "l2",
         "matmul",
         "selu_dropout",
         "gaussian_noise",

@@ -1,4 +1,4 @@
-"""How windows lie along an axis: sizes after convolution and pooling, padding, and the refusals when they do not fit."""
+"""How do windows lie along an axis? Sizes after convolution and pooling, padding, and refusals where none fits."""
 
 from __future__ import annotations
 
