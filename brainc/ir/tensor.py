@@ -15,7 +15,7 @@ T5 a view has as many elements a sample as its source.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Literal, TypeAlias, assert_never
 
@@ -319,6 +319,34 @@ def operands_of(operation: Operation) -> tuple[Value, ...]:
             return ()
         case _:
             assert_never(operation)
+
+
+def with_operands(operation: Operation, operands: tuple[Value, ...]) -> Operation:
+    """The same operation on other values, given in the order of `operands_of`."""
+    match operation:
+        case Contract():
+            return replace(operation, left=operands[0], right=operands[1])
+        case Map() | Reduce() | Along() | Concatenate() | Update():
+            return replace(operation, operands=operands)
+        case Pool() | View() | Slice():
+            return replace(operation, source=operands[0])
+        case PoolGradient(kind="max"):
+            return replace(operation, source=operands[0], pooled=operands[1], gradient=operands[2])
+        case PoolGradient():
+            return replace(operation, gradient=operands[0])
+        case Draw():
+            return operation
+        case _:
+            assert_never(operation)
+
+
+def with_results(operation: Operation, results: tuple[Value, ...]) -> Operation:
+    """The same operation making other values, given in the order of `results_of`."""
+    match operation:
+        case Update():
+            return replace(operation, targets=results)
+        case _:
+            return replace(operation, result=results[0])
 
 
 def lengths(operation: Contract | Map | Reduce) -> dict[str, int]:

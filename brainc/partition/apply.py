@@ -153,7 +153,7 @@ class _Spreading:
         over_model = self._result_spread(letter, own, used)
         if local:
             over_data, over_model = (Whole() if spread == Partial() else spread for spread in (over_data, over_model))
-        self._append(_with_operands(operation, operands), Layout(over_data, over_model))
+        self._append(ts.with_operands(operation, operands), Layout(over_data, over_model))
 
     def _model_letter(self, operation: ts.Contract | ts.Map | ts.Reduce) -> str:
         """The letter whose axis is cut over `model`, or none."""
@@ -188,7 +188,7 @@ class _Spreading:
         operands = tuple(
             self._fetch(value, layout, operation.phase, operation.origin) for value in ts.operands_of(operation)
         )
-        self._append(_with_operands(operation, operands), layout)
+        self._append(ts.with_operands(operation, operands), layout)
 
     def _append(self, operation: ts.Operation, layout: Layout) -> None:
         self.operations.append(operation)
@@ -216,7 +216,7 @@ class _Spreading:
         return self.moved[key]
 
     def _settled(self, layout: Layout) -> Layout:
-        """Over a dimension of one rank everything is whole, but for the sample axis, which is split over `data` always."""
+        """Over a dimension of one rank everything is whole, but for the sample axis, always split over `data`."""
         data = Whole() if self.mesh.data == 1 and layout.data == Partial() else layout.data
         return Layout(data, Whole() if self.mesh.model == 1 else layout.model)
 
@@ -234,52 +234,3 @@ class _Spreading:
             self.given[key] = fed
             self.layouts[name] = wanted
         return self.given[key]
-
-
-def _with_operands(operation: ts.Operation, operands: tuple[Value, ...]) -> ts.Operation:
-    """The same operation on other values."""
-    match operation:
-        case ts.Contract(result=result, letters=letters, windows=windows, phase=phase, origin=origin):
-            return ts.Contract(result, operands[0], operands[1], letters, windows, phase, origin)
-        case ts.Map(result=result, letters=letters, expression=expression, phase=phase, origin=origin):
-            return ts.Map(result, operands, letters, expression, phase, origin)
-        case ts.Reduce(result=result, letters=letters, expression=expression, scope=scope, phase=phase, origin=origin):
-            return ts.Reduce(result, operands, letters, expression, scope, phase, origin)
-        case ts.Along(result=result, function=function, phase=phase, origin=origin):
-            return ts.Along(result, operands, function, phase, origin)
-        case ts.Concatenate(result=result, axis=axis, phase=phase, origin=origin):
-            return ts.Concatenate(result, operands, axis, phase, origin)
-        case ts.Slice(result=result, axis=axis, start=start, phase=phase, origin=origin):
-            return ts.Slice(result, operands[0], axis, start, phase, origin)
-        case ts.Pool(result=r, kind=kind, size=size, stride=stride, pad=pad, phase=phase, origin=origin):
-            return ts.Pool(r, operands[0], kind, size, stride, pad, phase, origin)
-        case ts.PoolGradient() as gradient if gradient.kind == "max":
-            return ts.PoolGradient(
-                gradient.result,
-                *operands,
-                "max",
-                gradient.size,
-                gradient.stride,
-                gradient.pad,
-                gradient.phase,
-                gradient.origin,
-            )
-        case ts.PoolGradient() as gradient:
-            return ts.PoolGradient(
-                gradient.result,
-                gradient.source,
-                gradient.pooled,
-                operands[0],
-                "mean",
-                gradient.size,
-                gradient.stride,
-                gradient.pad,
-                gradient.phase,
-                gradient.origin,
-            )
-        case ts.View(result=result, phase=phase, origin=origin):
-            return ts.View(result, operands[0], phase, origin)
-        case ts.Draw() | ts.Update():
-            return operation
-        case _:
-            assert_never(operation)

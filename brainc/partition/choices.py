@@ -63,11 +63,9 @@ def _named(node: Node) -> list[Choice]:
 def _fits(choice: Choice, node: Node, graph: LayerGraph, batch: int, ranks: int) -> bool:
     """Every rank must get at least one index of each axis that is split, and only flat features are split."""
     tensors = [graph.tensor(name) for name in node.inputs]
-    if choice.split == "sample" or choice.result == Split(0):
-        if batch < ranks:
-            return False
-    operands_split = choice.operand == Split(1)
-    if operands_split and any(tensor.elements < ranks for tensor in tensors):
+    if (choice.split == "sample" or choice.result == Split(0)) and batch < ranks:
+        return False
+    if choice.operand == Split(1) and any(tensor.elements < ranks for tensor in tensors):
         return False
     if choice.result == Split(1) and node.operator == "dense":
         return node.tensor.elements >= ranks
