@@ -65,7 +65,7 @@ def _column(where: str, array: NDArray[Any]) -> Column:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    if "allow_pickle" in str(error) or "pickle" in str(error):
+    if "allow_pickle" in str(error) or "Python objects" in str(error):
         return DataError(
             "holds Python objects, which are not read from files", where=str(path), remedy="save plain numbers"
         )

@@ -142,7 +142,7 @@ def _owner(section: DataSection, sections: Sequence[DataSection]) -> str:
             raise DataError(f"part({role}, …) needs a section data {role}", where=f"data {section.role}")
         current = next(other for other in sections if other.role == role)
         if current.role in seen:
-            raise DataError(f"is a part of itself, by way of {role}", where=f"data {section.role}")
+            raise DataError("is a part of itself", where=f"data {section.role}")
         seen.append(current.role)
     return current.role
 
