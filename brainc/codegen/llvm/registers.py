@@ -26,6 +26,15 @@ NEON = RegisterFile(registers=32, floats=4)
 SSE = RegisterFile(registers=16, floats=4)
 
 
+SUMS_IN_FLIGHT = 8
+"""Fewer independent sums than this wait for each other: a multiply-add takes four cycles and two may start in each."""
+
+
+def parts_of(total: int, size: int) -> list[tuple[int, int]]:
+    """The sizes of the whole tiles and of the one left over, each with how many there are."""
+    return [part for part in ((size, total // size), (total % size, 1)) if part[0] and part[1]]
+
+
 def register_file(features: str) -> RegisterFile:
     """The registers of a processor by its features in LLVM's words, such as `+avx2,-avx512f`."""
     present = {feature[1:] for feature in features.split(",") if feature.startswith("+")}

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brainc.codegen.llvm.product import Product, Tiling
-from brainc.codegen.llvm.registers import RegisterFile
+from brainc.codegen.llvm.registers import SUMS_IN_FLIGHT, RegisterFile, parts_of
 from brainc.codegen.llvm.writer import LANES
-
-SUMS_IN_FLIGHT = 8
-"""Fewer independent sums than this wait for each other: a multiply-add takes four cycles and two may start in each."""
 
 PASS_DEPTH = 512
 """k goes in passes of at most this, so that the vectors of a tile's panels stay in the second-level cache or nearer."""
@@ -58,13 +55,9 @@ def _tiles(product: Product, vectors: int) -> Iterator[tuple[int, int]]:
 
 def _cost(product: Product, rows: int, panels: int) -> float:
     """Cycles for one step of k, at one multiply-add a cycle, over all tiles, whole and peeled."""
-
-    def parts(total: int, size: int) -> list[tuple[int, int]]:
-        return [part for part in ((size, total // size), (total % size, 1)) if part[0] and part[1]]
-
     cycles = 0.0
-    for height, tall in parts(product.rows, rows):
-        for width, wide in parts(product.panels, panels):
+    for height, tall in parts_of(product.rows, rows):
+        for width, wide in parts_of(product.panels, panels):
             loads = 0.25 * width + 0.05 * height + 0.5
             cycles += tall * wide * (max(height * width, SUMS_IN_FLIGHT) + loads)
     return cycles

@@ -170,6 +170,15 @@ class Writer:
         lane = self.value(hint, f"insertelement {VECTOR} poison, float {number}, i64 0")
         return self.value(hint, f"shufflevector {VECTOR} {lane}, {VECTOR} poison, <{LANES} x i32> zeroinitializer")
 
+    def lanes_below(self, count: str) -> str:
+        """The mask of the lanes whose number is less than the i64 `count`."""
+        lanes = ", ".join(f"i64 {lane}" for lane in range(LANES))
+        first = self.value("count", f"insertelement <{LANES} x i64> poison, i64 {count}, i64 0")
+        counts = self.value(
+            "count", f"shufflevector <{LANES} x i64> {first}, <{LANES} x i64> poison, <{LANES} x i32> zeroinitializer"
+        )
+        return self.value("inside", f"icmp slt <{LANES} x i64> <{lanes}>, {counts}")
+
     def shuffle(self, hint: str, left: str, right: str, lanes: Sequence[int]) -> str:
         """The lanes picked out of `left` (0…15) and `right` (16…31)."""
         picked = ", ".join(f"i32 {lane}" for lane in lanes)
@@ -269,11 +278,23 @@ def transpose(writer: Writer, rows: Sequence[str]) -> list[str]:
     """The sixteen vectors whose lane `r` of vector `c` was lane `c` of vector `r`."""
     block = list(rows)
     for width in (8, 4, 2, 1):
-        low = [lane if not lane & width else LANES + lane - width for lane in range(LANES)]
-        high = [lane + width if not lane & width else LANES + lane for lane in range(LANES)]
         for row in range(LANES):
             if not row & width:
-                upper, lower = block[row], block[row + width]
-                block[row] = writer.shuffle("turned", upper, lower, low)
-                block[row + width] = writer.shuffle("turned", upper, lower, high)
+                block[row], block[row + width] = _exchange(writer, block[row], block[row + width], width)
     return block
+
+
+def add_lanes(writer: Writer, rows: Sequence[str]) -> str:
+    """The vector whose lane `r` is the sum over the lanes of vector `r`, of sixteen vectors."""
+    block = list(rows)
+    for width in (8, 4, 2, 1):
+        halves = [_exchange(writer, block[row], block[row + width], width) for row in range(width)]
+        block = [writer.value("lane.sum", f"fadd {VECTOR} {low}, {high}") for low, high in halves]
+    return block[0]
+
+
+def _exchange(writer: Writer, upper: str, lower: str, width: int) -> tuple[str, str]:
+    """Exchange the lanes with bit `width` of `upper` for those without it of `lower`."""
+    low = [lane if not lane & width else LANES + lane - width for lane in range(LANES)]
+    high = [lane + width if not lane & width else LANES + lane for lane in range(LANES)]
+    return writer.shuffle("turned", upper, lower, low), writer.shuffle("turned", upper, lower, high)

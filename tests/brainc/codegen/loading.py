@@ -98,3 +98,8 @@ def blocked_weight(array: np.ndarray) -> np.ndarray:
 def plain_weight(array: np.ndarray, inputs: int) -> np.ndarray:
     """`[⌈i/16⌉][o][16]` as `[i, o]`."""
     return array.transpose(0, 2, 1).reshape(-1, array.shape[1])[:inputs]
+
+
+def assert_close(actual: np.ndarray, expected: np.ndarray, depth: int) -> None:
+    """Equal to float32's rounding of a sum of `depth` products of size one."""
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1.5e-6 * (depth + 8) ** 0.75)

@@ -23,6 +23,7 @@ from brainc.ir.expression import (
 )
 from tests.brainc.codegen.loading import (
     aligned,
+    assert_close,
     blocked_samples,
     blocked_weight,
     load,
@@ -64,11 +65,6 @@ class Case:
         self.bias = random.standard_normal(outputs).astype(np.float32).astype(float)
         self.blocked_x, self.blocked_dy = blocked_samples(self.x), blocked_samples(self.dy)
         self.blocked_w = blocked_weight(self.w)
-
-
-def assert_close(actual: np.ndarray, expected: np.ndarray, depth: int) -> None:
-    """Equal to float32's rounding of a sum of `depth` products of size one."""
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=5e-6 * (depth + 4) ** 0.5)
 
 
 def run(kernel: Dense, *operands: np.ndarray, registers: RegisterFile | None = None) -> None:
