@@ -25,9 +25,6 @@ class Records(Protocol):
     def shape(self) -> tuple[int, ...]:
         """The shape of one record."""
 
-    @property
-    def kind(self) -> np.dtype[Any]: ...
-
     def read(self, indices: NDArray[np.int64], features: Slice) -> NDArray[Any]:
         """`values[n, features]` of these records, their features counted flat; never a view of the source."""
 
@@ -43,10 +40,6 @@ class ArrayRecords:
     @property
     def count(self) -> int:
         return len(self.values)
-
-    @property
-    def kind(self) -> np.dtype[Any]:
-        return self.values.dtype
 
     def read(self, indices: NDArray[np.int64], features: Slice) -> NDArray[Any]:
         if features.stop - features.start < self.values.shape[1]:
@@ -88,10 +81,6 @@ class OneHotRecords:
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.classes,)
-
-    @property
-    def kind(self) -> np.dtype[Any]:
-        return np.dtype(np.float32)
 
     def read(self, indices: NDArray[np.int64], features: Slice) -> NDArray[Any]:
         vectors: NDArray[np.bool_] = self.codes[indices, None] == np.arange(features.start, features.stop)

@@ -2,7 +2,8 @@
 
 Every sample belongs to a hidden class; a feature is half its class's own level and half noise, each a random byte, so
 it lies in [0, 1) (0 … 254 where the input holds bytes, 0 or 1 where it holds integers). A class label is the hidden
-class itself. Each number is a function of (seed, input, sample, feature) alone.
+class itself. Noise and classes are functions of (seed, input, sample, feature), levels of (input, class, feature): sets
+of different seeds have different samples of the same classes, so that one can train and another test.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from brainrun.readers.records import Column, array_records
 
 _CLASSES_WITHOUT_LABELS = 10
 _BYTES_A_BLOCK = 16
-_NOISE, _LEVEL = 0, 1  # The counter's step: noise is keyed by sample, levels by class.
+_NOISE, _LEVEL = 0, 1
+"""The counter's step: rows of noise are samples, rows of levels are classes."""
+_LEVEL_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +40,12 @@ class SyntheticRecords:
     def shape(self) -> tuple[int, ...]:
         return self.input.shape
 
-    @property
-    def kind(self) -> np.dtype[Any]:
-        return np.dtype({"u8": np.uint8, "i32": np.int32}.get(self.input.kind, np.float32))
-
     def read(self, indices: NDArray[np.int64], features: Slice) -> NDArray[Any]:
         classes = hidden_classes(self.seed, self.classes, indices)
-        noise = self._bytes(_NOISE, indices, features)
-        levels = self._bytes(_LEVEL, np.arange(self.classes, dtype=np.int64), features)
-        values = (levels >> 1)[classes] + (noise >> 1)
+        present, place = np.unique(classes, return_inverse=True)
+        noise = self._bytes(self.seed, _NOISE, indices, features)
+        levels = self._bytes(_LEVEL_SEED, _LEVEL, present, features)
+        values = (levels >> 1)[place] + (noise >> 1)
         match self.input.kind:
             case "u8":
                 return values
@@ -54,11 +54,11 @@ class SyntheticRecords:
             case _:
                 return values * np.float32(1 / 256)
 
-    def _bytes(self, step: int, rows: NDArray[np.int64], features: Slice) -> NDArray[np.uint8]:
+    def _bytes(self, seed: int, step: int, rows: NDArray[np.int64], features: Slice) -> NDArray[np.uint8]:
         """`bytes[row, features]`: sixteen of each block, word by word, low byte first."""
         first, last = features.start // _BYTES_A_BLOCK, -(-features.stop // _BYTES_A_BLOCK)
         stream = stream_of(f"synthetic.{self.input.name}")
-        words = np.stack(block(self.seed, stream, step, rows[:, None], np.arange(first, last)), axis=-1)
+        words = np.stack(block(seed, stream, step, rows[:, None], np.arange(first, last)), axis=-1)
         flat = words.astype("<u4", copy=False).view(np.uint8).reshape(len(rows), -1)
         skipped = first * _BYTES_A_BLOCK
         return flat[:, features.start - skipped : features.stop - skipped]

@@ -55,7 +55,6 @@ class Table:
 def open_csv(source: CsvSource, shelf: Shelf, wanted: Mapping[str, Use]) -> Mapping[str, Column]:
     """The wanted fields: `features` and `label` as the source groups them, or a column by its own name."""
     path = shelf.find(source.file)
-    csv.field_size_limit(1 << 24)
     table = _header(path, source.delimiter)
     columns: dict[str, Column] = {}
     for field, use in wanted.items():
