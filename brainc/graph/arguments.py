@@ -15,7 +15,7 @@ from brainlang.source import Span
 
 WANTED: Mapping[Kind, str] = {
     "count": "a whole number above 0",
-    "axis": "a whole number from 0",
+    "index": "a whole number from 0",
     "size": "a whole number above 0, or a list of them, one for each axis",
     "number": "a number",
     "magnitude": "a number from 0",
@@ -56,7 +56,11 @@ def match_arguments(
     if len(positional) > len(names):
         takes = f"takes at most {counted(len(names), 'argument')}" if names else "takes no arguments"
         extra = positional[len(names)].span.to(positional[-1].span)
-        report.add(extra, f"{who} {takes}, and {len(positional)} are given", f"write {signature(who, arguments)}")
+        report.add(
+            extra,
+            f"{who} {takes}, and {len(positional)} {'is' if len(positional) == 1 else 'are'} given",
+            f"write {signature(who, arguments)}",
+        )
     for argument in named:
         if argument.name not in names:
             remedy = nearest(argument.name, names) or f"write {signature(who, arguments)}"
@@ -109,7 +113,7 @@ def convert(argument: Argument, value: language.Value) -> ArgumentValue:
             return None
         case (("count" | "size"), Number(value=int(number))) if number > 0:
             return number
-        case (("axis" | "padding"), Number(value=int(number))) if number >= 0:
+        case (("index" | "padding"), Number(value=int(number))) if number >= 0:
             return number
         case "number", Number(value=number):
             return number
@@ -162,7 +166,7 @@ def _hint(value: language.Value) -> str:
 
 def signature(who: str, arguments: Sequence[Argument]) -> str:
     """The call with all its arguments: `maxpool(size, stride=size, pad=0)`."""
-    return f"{who}({', '.join(map(_parameter, arguments))})"
+    return f"{who}({', '.join(map(_parameter, arguments))})" if arguments else who
 
 
 def _parameter(argument: Argument) -> str:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from math import prod
 
 from brainc.graph.arguments import Given, bind_arguments, match_arguments, signature
-from brainc.graph.sharing import Wish, find_layer, read_wish, share_parameters
+from brainc.graph.names import find_layer, layer_list
+from brainc.graph.sharing import Wish, read_wish, share_parameters
 from brainc.ir.graph import ArgumentValue, Input, LayerGraph, Node, Output, Tensor, Term
 from brainc.ir.origin import Origin
 from brainc.operators.operator import Operator, Refusal, no_weights
@@ -134,7 +135,7 @@ class GraphBuilder:
                 f"{operator.name} takes its tensors first, and this is {described(others[0])}",
                 f"write x | {signature(operator.name, operator.arguments)}",
             )
-            return None, ()
+            return None, others
         if not max(least, 1) <= len(tensors) <= most:
             takes = counted(least, "tensor") if least == most else f"at least {counted(least, 'tensor')}"
             takes = f"at most {counted(most, 'tensor')}" if len(tensors) > most else takes
@@ -209,7 +210,7 @@ class GraphBuilder:
             if wish.layer in self.operator_of_name and wish.layer not in layers[:-1]:
                 raise Refusal(
                     f"'{wish.layer}' has no parameters to share",
-                    remedy=f"the layers with parameters are {listed(layers[:-1], 'and')}" if layers[1:] else "",
+                    remedy=f"the layers with parameters are {layer_list(layers[:-1])}" if layers[1:] else "",
                 )
             return Wish(find_layer(wish.layer, layers[:-1]), wish.transposed)
         except Refusal as refusal:
@@ -284,9 +285,7 @@ class GraphBuilder:
         if tensor.classes or (operator is not None and operator.role != "layer"):
             what = tensor.written if tensor.classes else f"a {operator.role if operator else ''}"
             message = f"output '{output.name}': '{name}' is {what}, and an output is a tensor of numbers"
-            self.report.add(
-                output.value.span, message, f"write output {output.name} = the layer whose result is wanted"
-            )
+            self.report.add(output.value.span, message, "name the layer whose result is wanted")
             return None
         return Output(output.name, name)
 

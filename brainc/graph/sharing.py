@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brainc.ir.graph import Node, Weight
 from brainc.operators.operator import Refusal
 from brainlang import program as language
-from brainlang.diagnostics import listed, nearest
 from brainlang.fold import described
 from brainlang.program import Apply, Name, TensorRef
 
@@ -41,21 +40,6 @@ def read_wish(value: language.Value) -> Wish:
             return Wish(read_wish(inner).layer, True)
     raise Refusal(
         f"share names a layer, and this is {described(value)}", remedy="write share=c1, or share=transpose(c1)"
-    )
-
-
-def find_layer(written: str, layers: Collection[str]) -> str:
-    """The layer of this full name, or the only one whose name ends so. Raises Refusal."""
-    if written in layers:
-        return written
-    ending = sorted(layer for layer in layers if layer.endswith(f".{written}"))
-    if len(ending) == 1:
-        return ending[0]
-    if ending:
-        raise Refusal(f"several layers are called '{written}'", remedy=f"write {listed(ending)}")
-    raise Refusal(
-        f"there is no layer '{written}' before this one",
-        remedy=nearest(written, layers) or (f"the layers are {listed(sorted(layers)[:8], 'and')}" if layers else ""),
     )
 
 

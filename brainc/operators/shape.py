@@ -42,7 +42,11 @@ def _joined(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
         needs_numbers(tensor, "concat")
     rank = len(tensors[0].shape)
     if axis >= rank:
-        raise Refusal(f"axis {axis} of a tensor with {rank} axes, {tensors[0].written}", about="axis")
+        raise Refusal(
+            f"axis {axis} of a tensor with {rank} axes, {tensors[0].written}",
+            remedy="axes are counted from 0, without the sample axis",
+            about="axis",
+        )
     for tensor in tensors[1:]:
         rest = [length for place, length in enumerate(tensor.shape) if place != axis]
         if rest != [length for place, length in enumerate(tensors[0].shape) if place != axis]:
@@ -120,7 +124,7 @@ CONCAT = Operator(
     formula="y = [x₁; x₂; …]",
     role="layer",
     operands=(1, 1000),
-    arguments=(Argument("axis", "axis", "the axis, counted without the sample axis", 0),),
+    arguments=(Argument("axis", "index", "the axis, counted without the sample axis", 0),),
     shape=_joined,
     lower=_concat,
 )

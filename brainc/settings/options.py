@@ -1,0 +1,40 @@
+"""What may the command line say about a compilation?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+Extent: TypeAlias = int | Literal["auto"] | None
+"""Ranks along a mesh dimension: a number, `auto` for the partitioner's choice, None for what the file says."""
+
+TARGETS = ("cpu",)
+TARGETS_TO_COME = ("cuda", "truenorth")
+LEVELS = ("graph", "tensor", "partition", "schedule", "kernels")
+"""What `--show` can print, in the order of the pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompileOptions:
+    """Everything `brainc compile` is told.
+
+    `output` None is NAME.plan in the working folder. `data`, `model` and `reduce` go before the file's `parallel`
+    section. `settings` are the `--set` pairs (name, text of a constant). `data_dir` None is the source's folder.
+    """
+
+    source: Path
+    output: Path | None = None
+    data: Extent = None
+    model: Extent = None
+    reduce: str | None = None
+    target: str = "cpu"
+    machine: Path | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+    data_dir: Path | None = None
+    show: tuple[str, ...] = ()
+
+    @property
+    def plan(self) -> Path:
+        """Where the plan is written."""
+        return self.output or Path(f"{self.source.stem}.plan")

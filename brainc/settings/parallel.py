@@ -1,0 +1,129 @@
+"""How is the work spread over ranks? The section `parallel`, and what the command line says in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from brainc.graph.names import find_layer
+from brainc.ir.graph import LayerGraph, Node
+from brainc.operators.operator import Argument, Refusal, Split
+from brainc.partition.choices import choices
+from brainc.settings.options import CompileOptions, Extent
+from brainc.settings.reading import check_word, choose, known_settings, read_arguments, read_value
+from brainlang import program as language
+from brainlang.diagnostics import Report, listed
+from brainlang.program import Apply, For, ListOf, Name, Placement, Program
+from brainlang.source import Source, Span
+
+KEYS = ("model", "data", "reduce")
+SPLITS: tuple[Split, ...] = get_args(Split)
+SPLITS_TO_COME = ("spatial",)
+REDUCTIONS, REDUCTIONS_TO_COME = ("sum",), ("onebit", "threshold", "adaptive")
+MOST_RANKS = 2**16
+_ANY_BATCH = 2**62  # so that only the layer decides which splits it has
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelOptions:
+    """Ranks along `data` and `model` (None: the partitioner chooses), layers with a fixed split, and how to reduce."""
+
+    data: int | None
+    model: int | None
+    placements: tuple[tuple[str, Split], ...]
+    reduce: str
+
+
+def parallel_options(program: Program, graph: LayerGraph, options: CompileOptions) -> ParallelOptions:
+    """The `parallel` section with the command line's `data`, `model` and `reduce` before its own; each is 1 by default.
+
+    Raises BrainError with all mistakes.
+    """
+    report = Report()
+    section = program.parallel
+    settings = known_settings(report, "key of parallel", section.settings, KEYS, ())
+    extents: dict[str, int | None] = {}
+    for name, override in (("data", options.data), ("model", options.model)):
+        given = _extent(report, name, settings[name].value) if name in settings else 1
+        extents[name] = given if override is None else _from_command(override)
+    ranks = (extents["data"] or 1) * (extents["model"] or 1)
+    if ranks > MOST_RANKS:
+        report.add(section.span, f"data × model is {ranks:,} ranks, and {MOST_RANKS:,} is the most", "use fewer ranks")
+    if "reduce" in settings:
+        _check_reduction(report, settings["reduce"].value)
+    if options.reduce is not None:
+        span = Span(Source("--reduce", options.reduce), 0, len(options.reduce))
+        word = options.reduce.partition("(")[0].strip()
+        check_word(report, "reduction", word, span, (REDUCTIONS, REDUCTIONS_TO_COME))
+    nodes = {node.name: node for node in graph.nodes}
+    placements: dict[str, Split] = {}
+    for placement in section.placements:
+        placed = _placement(report, placement, nodes, graph, max(extents["model"] or 1, 2))
+        if placed is not None and placed[0] in placements:
+            report.add(placement.span, f"'{placed[0]}' is placed twice", "leave one of the two out")
+        elif placed is not None:
+            placements[placed[0]] = placed[1]
+    report.settle()
+    return ParallelOptions(extents["data"], extents["model"], tuple(placements.items()), "sum")
+
+
+def _extent(report: Report, name: str, value: language.Value) -> int | None:
+    if value == Name("auto", value.span):
+        return None
+    number = read_value(report, Argument(name, "count", "ranks"), value)
+    return number if isinstance(number, int) else 1
+
+
+def _from_command(extent: Extent) -> int | None:
+    return extent if isinstance(extent, int) else None
+
+
+def _check_reduction(report: Report, value: language.Value) -> None:
+    """`sum`, or a list that says it, for all layers or for some: the only reduction so far."""
+    for item in value.items if isinstance(value, ListOf) else (value,):
+        wanted = item.value if isinstance(item, For) else item
+        call = choose(report, "reduction", wanted, (REDUCTIONS, REDUCTIONS_TO_COME))
+        if call is not None:
+            read_arguments(report, call, ())
+
+
+def _placement(
+    report: Report, placement: Placement, nodes: Mapping[str, Node], graph: LayerGraph, ranks: int
+) -> tuple[str, Split] | None:
+    """The layer and its split, or None where there is no such layer or split, or the layer has no such split."""
+    split = _split(report, placement.split)
+    try:
+        layer = find_layer(placement.layer, nodes)
+    except Refusal as refusal:
+        report.add(_layer_span(placement), refusal.message, refusal.remedy)
+        return None
+    if split is None:
+        return None
+    possible = {choice.split for choice in choices(nodes[layer], graph, batch=_ANY_BATCH, ranks=ranks)}
+    if split not in possible:
+        ways = [name for name in SPLITS if name in possible]
+        message = f"{layer}: {nodes[layer].operator} cannot be split by '{split}' over {ranks} ranks here"
+        report.add(placement.split.span, message, f"use {listed(ways)}")
+        return None
+    return layer, split
+
+
+def _split(report: Report, value: language.Value) -> Split | None:
+    """`output`, or `split(output)`; None where it is no split, which is reported."""
+    match value:
+        case Apply(function="split", positional=(inner,), named=()):
+            value = inner
+    call = choose(report, "split", value, (SPLITS, SPLITS_TO_COME))
+    if call is None or read_arguments(report, call, ()) is None:
+        return None
+    return next(split for split in SPLITS if split == call.function)
+
+
+def _layer_span(placement: Placement) -> Span:
+    """The layer's name in `place layer = split`."""
+    start = placement.span.text.find(placement.layer, len("place"))
+    if start < 0:
+        return placement.span
+    begin = placement.span.start + start
+    return Span(placement.span.source, begin, begin + len(placement.layer))
