@@ -172,8 +172,8 @@ def main(words: list[str]) -> None:
         middle = statistics.median(speed / top for speed, top in zip(speeds, peaks, strict=True))
         blas = [trial.flops / other / 1e9 for _, _, other in rounds if other is not None]
         print(
-            f"{trial.name:48} {max(speeds):7.1f}    {max(speeds) / max(peaks):4.0%} ({middle:4.0%})    {max(peaks):6.1f}"
-            f"  {f'{max(blas):6.1f}' if blas else '      '}  {1e3 * compile_seconds:6.0f} ms",
+            f"{trial.name:48} {max(speeds):7.1f}    {max(speeds) / max(peaks):4.0%} ({middle:4.0%})"
+            f"    {max(peaks):6.1f}  {f'{max(blas):6.1f}' if blas else '      '}  {1e3 * compile_seconds:6.0f} ms",
             flush=True,
         )
 

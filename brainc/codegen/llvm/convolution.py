@@ -168,7 +168,7 @@ def _write_filter_gradient(kernel: ConvolutionWeightGradient, registers: Registe
     header = [
         *_layer_lines(kernel),
         f"tile: {tiling.filters} filters × {tiling.channels} channels × {tiling.taps} taps of a row, in registers",
-        f"unit: {tiling.filters} filters × {tiling.unit_channels} channels × {tiling.unit_rows} rows of taps, "
+        f"unit: {tiling.unit_filters} filters × {tiling.unit_channels} channels × {tiling.unit_rows} rows of taps, "
         f"over {tiling.chunk_rows} rows of the result at a time",
     ]
     extent = filter_gradient_extent(gradient, tiling)

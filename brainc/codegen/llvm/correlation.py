@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from brainc.codegen.llvm.epilogue import Element, EpilogueBuffers, write_epilogue
-from brainc.codegen.llvm.registers import SUMS_IN_FLIGHT, RegisterFile, parts_of
+from brainc.codegen.llvm.registers import RegisterFile, parts_of
 from brainc.codegen.llvm.taps import Axis, ColumnRun, ColumnTile, column_runs, row_taps
 from brainc.codegen.llvm.writer import LANES, VECTOR_BYTES, Writer
 
@@ -51,7 +51,9 @@ class CorrelationTiling:
 
 def choose_correlation_tiling(correlation: Correlation, registers: RegisterFile) -> CorrelationTiling:
     """The tile with the least estimated time for one tap over all outputs and columns."""
-    outputs, columns = min(_tiles(correlation, registers.vectors), key=lambda size: _tap_cost(correlation, *size))
+    outputs, columns = min(
+        _tiles(correlation, registers.vectors), key=lambda size: _tap_cost(correlation, registers, *size)
+    )
     work = outputs * columns * correlation.columns.taps
     steps = max(step for step in (1, 2, 4) if correlation.inputs % step == 0 and (step == 1 or step * work <= 96))
     return CorrelationTiling(outputs, columns, steps, _rows_outside(correlation, outputs))
@@ -66,13 +68,16 @@ def _tiles(correlation: Correlation, vectors: int) -> Iterator[tuple[int, int]]:
             yield outputs, columns
 
 
-def _tap_cost(correlation: Correlation, outputs: int, columns: int) -> float:
+def _tap_cost(correlation: Correlation, registers: RegisterFile, outputs: int, columns: int) -> float:
     """Cycles for one tap, at one multiply-add and at most one vector load a cycle."""
     cycles = 0.0
     for height, tall in parts_of(correlation.outputs, outputs):
         for width, wide in parts_of(correlation.columns.result, columns):
             loads = 0.25 * width + 0.15 * height + 0.5
-            cycles += tall * wide * (max(height * width, SUMS_IN_FLIGHT) + loads)
+            # Columns that neighbouring taps share are kept, as long as registers are left.
+            window = width + correlation.columns.taps - 1
+            loads += 0.25 * max(0, height * width + window + 1 - registers.vectors)
+            cycles += tall * wide * (max(height * width, registers.sums_in_flight) + loads)
     return cycles
 
 

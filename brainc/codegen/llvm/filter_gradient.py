@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
+from math import sqrt
 
 from brainc.codegen.llvm.epilogue import Element, EpilogueBuffers, write_epilogue
-from brainc.codegen.llvm.registers import SUMS_IN_FLIGHT, RegisterFile, parts_of
+from brainc.codegen.llvm.registers import RegisterFile, parts_of
 from brainc.codegen.llvm.taps import Axis, ColumnRun, ColumnTile, column_runs, rows_of_taps
 from brainc.codegen.llvm.writer import LANES, MASK, VECTOR_BYTES, Writer, add_lanes, first_lanes
 
@@ -52,6 +53,7 @@ class FilterTiling:
     channels: int
     taps: int
     columns: int
+    unit_filters: int
     unit_channels: int
     unit_rows: int
     chunk_rows: int
@@ -63,14 +65,15 @@ class FilterTiling:
 
 def choose_filter_tiling(gradient: FilterGradient, registers: RegisterFile) -> FilterTiling:
     """The tile with the least estimated time for one column and row of taps, over all filters and channels."""
-    filters, channels, taps = min(_tiles(gradient, registers.vectors), key=lambda size: _cost(gradient, *size))
+    filters, channels, taps = min(
+        _tiles(gradient, registers.vectors), key=lambda size: _cost(gradient, registers.sums_in_flight, *size)
+    )
     row_bytes = filters * gradient.columns.result * VECTOR_BYTES
     chunk_rows = max(1, min(gradient.rows.result, CHUNK_BYTES // row_bytes))
     columns = max(step for step in (1, 2, 3, 4) if step == 1 or step * filters * channels * taps <= 100)
-    unit_channels, unit_rows = _unit(gradient, filters, channels)
-    return FilterTiling(
-        filters, channels, taps, min(columns, gradient.columns.result), unit_channels, unit_rows, chunk_rows
-    )
+    unit_filters, unit_channels, unit_rows = _unit(gradient, filters, channels)
+    columns = min(columns, gradient.columns.result)
+    return FilterTiling(filters, channels, taps, columns, unit_filters, unit_channels, unit_rows, chunk_rows)
 
 
 def _tiles(gradient: FilterGradient, vectors: int) -> Iterator[tuple[int, int, int]]:
@@ -86,7 +89,7 @@ def _tiles(gradient: FilterGradient, vectors: int) -> Iterator[tuple[int, int, i
             yield filters, channels, taps
 
 
-def _cost(gradient: FilterGradient, filters: int, channels: int, taps: int) -> float:
+def _cost(gradient: FilterGradient, in_flight: int, filters: int, channels: int, taps: int) -> float:
     """Cycles for one column and row of taps, at one multiply-add and at most one vector load a cycle."""
     step = gradient.columns.stride
     cycles = 0.0
@@ -94,35 +97,59 @@ def _cost(gradient: FilterGradient, filters: int, channels: int, taps: int) -> f
         for width, wide in parts_of(gradient.channels, channels):
             for along, times in parts_of(gradient.columns.taps, taps):
                 sums, loads = height * width * along, height + width * min(along, step)
-                cycles += tall * wide * times * (max(sums, loads, SUMS_IN_FLIGHT) + 0.3 * loads + 0.5)
+                cycles += tall * wide * times * (max(sums, loads, in_flight) + 0.3 * loads + 0.5)
     return cycles
 
 
-def _unit(gradient: FilterGradient, filters: int, channels: int) -> tuple[int, int]:
-    """Channels and rows of taps of a unit: only a unit of one channel tile has less than all rows of taps."""
+def _unit(gradient: FilterGradient, filters: int, channels: int) -> tuple[int, int, int]:
+    """Filters, channels and rows of taps of a unit: only a unit of one tile may have less than all rows of taps.
+
+    A unit reads its channels of the images and its filters' gradients once, from far away; a shape that balances the
+    two is read least in all.
+    """
     taps = gradient.rows.taps * gradient.columns.taps
-    tiles = gradient.groups * -(-gradient.filters // filters)
-    most = (WAITING_SUMS // filters // LANES) * LANES
-    units = min(-(-gradient.channels // channels), max(1, most // taps // channels))
-    while units > 1 and tiles * -(-gradient.channels // (units * channels)) < UNITS_WANTED:
-        units = -(-units // 2)
-    if channels * taps <= most:
-        return units * channels, gradient.rows.taps
-    return 1, max(1, most // gradient.columns.taps)
+    most = WAITING_SUMS // filters // LANES * LANES
+    if channels * taps > most:
+        return filters, 1, max(1, most // gradient.columns.taps)
+    pairs = WAITING_SUMS // (LANES * -(-channels * taps // LANES)) * channels
+    image = gradient.rows.source * gradient.columns.source
+    slope = gradient.rows.result * gradient.columns.result
+    filter_tiles = max(1, min(round(sqrt(pairs * image / slope) / filters), -(-gradient.filters // filters)))
+    while filter_tiles > 1 and not _fitting_channels(gradient, filter_tiles * filters, channels):
+        filter_tiles -= 1
+    channel_tiles = _fitting_channels(gradient, filter_tiles * filters, channels)
+
+    def units() -> int:
+        wide = -(-gradient.channels // (channel_tiles * channels))
+        return gradient.groups * -(-gradient.filters // (filter_tiles * filters)) * wide
+
+    while units() < UNITS_WANTED and filter_tiles * channel_tiles > 1:
+        if filter_tiles > channel_tiles:
+            filter_tiles = -(-filter_tiles // 2)
+        else:
+            channel_tiles = -(-channel_tiles // 2)
+    return filter_tiles * filters, channel_tiles * channels, gradient.rows.taps
+
+
+def _fitting_channels(gradient: FilterGradient, filters: int, channels: int) -> int:
+    """How many tiles of channels fit the scratch beside so many filters."""
+    most = WAITING_SUMS // filters // LANES * LANES
+    taps = gradient.rows.taps * gradient.columns.taps
+    return min(most // (channels * taps), -(-gradient.channels // channels))
 
 
 def filter_gradient_extent(gradient: FilterGradient, tiling: FilterTiling) -> int:
     """How many units of work there are."""
     return (
         gradient.groups
-        * _filter_tiles(gradient, tiling)
+        * _filter_units(gradient, tiling)
         * _channel_units(gradient, tiling)
         * _row_units(gradient, tiling)
     )
 
 
-def _filter_tiles(gradient: FilterGradient, tiling: FilterTiling) -> int:
-    return -(-gradient.filters // tiling.filters)
+def _filter_units(gradient: FilterGradient, tiling: FilterTiling) -> int:
+    return -(-gradient.filters // tiling.unit_filters)
 
 
 def _channel_units(gradient: FilterGradient, tiling: FilterTiling) -> int:
@@ -138,7 +165,7 @@ def write_filter_gradient(
 ) -> None:
     """The loops of a filter gradient over the units `[%begin, %end)`; `slope` is the gradient of the result."""
     begins, ends = rows_of_taps(gradient.rows)
-    waiting = writer.scratch(tiling.filters * tiling.waiting(gradient) * LANES)
+    waiting = writer.scratch(tiling.unit_filters * tiling.waiting(gradient) * LANES)
     tables = writer.table("row.begin", begins), writer.table("row.end", ends)
     emission = _Emission(writer, gradient, tiling, buffers, image, slope, waiting, *tables)
     with writer.loop("unit", "%begin", "%end") as unit:
@@ -147,11 +174,11 @@ def write_filter_gradient(
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A unit of work: its group, first filter of all groups, channels of the group and rows of taps."""
+    """A unit of work: its group, filters (counted over all groups), channels of the group and rows of taps."""
 
     group: str
     filter: str
-    filters: int
+    filters: str
     channel: str
     channels: str
     tap_row: str
@@ -170,10 +197,12 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """Sums held at once: channels from `channel` of the unit on, and some taps of one row of taps."""
+    """Sums held at once: filters and channels, counted from the unit's first, and some taps of one row of taps."""
 
     unit: _Unit
     part: _Part
+    filter: str
+    filters: int
     channel: str
     channels: int
     tap_row: str
@@ -198,26 +227,23 @@ class _Emission:
     def unit(self, index: str) -> None:
         writer, gradient, tiling = self.writer, self.gradient, self.tiling
         row_units, channel_units = _row_units(gradient, tiling), _channel_units(gradient, tiling)
-        filter_tiles = _filter_tiles(gradient, tiling)
         rest, tap_row = self.split(index, row_units, tiling.unit_rows)
         rest, channel = self.split(rest, channel_units, tiling.unit_channels)
-        group = writer.integer("group", "udiv", rest, filter_tiles)
-        tile = writer.integer("filter.tile", "urem", rest, filter_tiles)
-        channels = writer.least(
-            "channels", writer.integer("left", "sub nsw", gradient.channels, channel), tiling.unit_channels
+        group, filter_ = self.split(rest, _filter_units(gradient, tiling), tiling.unit_filters)
+        unit = _Unit(
+            group,
+            writer.affine("filter", (group, gradient.filters), (filter_, 1)),
+            self.count("filters", gradient.filters, filter_, tiling.unit_filters),
+            channel,
+            self.count("channels", gradient.channels, channel, tiling.unit_channels),
+            tap_row,
+            self.count("tap.rows", gradient.rows.taps, tap_row, tiling.unit_rows),
         )
-        tap_rows = writer.least(
-            "tap.rows", writer.integer("left", "sub nsw", gradient.rows.taps, tap_row), tiling.unit_rows
-        )
-        first = writer.affine("filter", (group, gradient.filters), (tile, tiling.filters))
-        whole, ragged = divmod(gradient.filters, tiling.filters)
-        if not ragged:
-            self.whole_unit(_Unit(group, first, tiling.filters, channel, channels, tap_row, tap_rows))
-            return
-        with writer.when("whole", writer.value("whole", f"icmp ne i64 {tile}, {whole}")):
-            self.whole_unit(_Unit(group, first, tiling.filters, channel, channels, tap_row, tap_rows))
-        with writer.when("ragged", writer.equal("ragged", tile, whole)):
-            self.whole_unit(_Unit(group, first, ragged, channel, channels, tap_row, tap_rows))
+        self.whole_unit(unit)
+
+    def count(self, hint: str, total: int, first: str, most: int) -> str:
+        """How many of the total a unit has that begins at `first`."""
+        return self.writer.least(hint, self.writer.integer("left", "sub nsw", total, first), most)
 
     def split(self, index: str, units: int, size: int) -> tuple[str, str]:
         """The rest of a unit's number after taking off its place along one axis, and what begins at that place."""
@@ -227,7 +253,7 @@ class _Emission:
 
     def whole_unit(self, unit: _Unit) -> None:
         writer, gradient, tiling = self.writer, self.gradient, self.tiling
-        with writer.loop("clear", 0, tiling.filters * tiling.waiting(gradient)) as clear:
+        with writer.loop("clear", 0, tiling.unit_filters * tiling.waiting(gradient)) as clear:
             writer.store("zeroinitializer", self.waiting, writer.affine("clear.at", (clear.index, LANES)))
         chunks = -(-gradient.rows.result // tiling.chunk_rows)
         with writer.loop("block", 0, gradient.blocks) as block:
@@ -252,24 +278,35 @@ class _Emission:
         writer, width = self.writer, self.tiling.channels
         whole = writer.integer("channel.tiles", "udiv", unit.channels, width)
         with writer.loop("channel.tile", 0, whole) as tile:
-            self.tap_rows(unit, part, writer.affine("channel", (tile.index, width)), width)
+            self.filter_tiles(unit, part, (writer.affine("channel", (tile.index, width)), width))
         if rest := self.gradient.channels % width:
             first = writer.affine("channel", (whole, width))
             with writer.when("last.channels", writer.value("some", f"icmp slt i64 {first}, {unit.channels}")):
-                self.tap_rows(unit, part, first, rest)
+                self.filter_tiles(unit, part, (first, rest))
 
-    def tap_rows(self, unit: _Unit, part: _Part, channel: str, channels: int) -> None:
-        """The sums of a tile, for every row of taps of the unit; `channel` counts from the unit's first."""
+    def filter_tiles(self, unit: _Unit, part: _Part, channels: tuple[str, int]) -> None:
+        writer, height = self.writer, self.tiling.filters
+        whole = writer.integer("filter.tiles", "udiv", unit.filters, height)
+        with writer.loop("filter.tile", 0, whole) as tile:
+            self.tap_rows(unit, part, (writer.affine("filter", (tile.index, height)), height), channels)
+        if rest := self.gradient.filters % height:
+            first = writer.affine("filter", (whole, height))
+            with writer.when("last.filters", writer.value("some", f"icmp slt i64 {first}, {unit.filters}")):
+                self.tap_rows(unit, part, (first, rest), channels)
+
+    def tap_rows(self, unit: _Unit, part: _Part, filters: tuple[str, int], channels: tuple[str, int]) -> None:
+        """The sums of a tile, for every row of taps of the unit; filters and channels are a first one and how many."""
         writer, tiling, taps = self.writer, self.tiling, self.gradient.columns.taps
         with writer.loop("tap.row", 0, unit.tap_rows) as row:
             tap_row = writer.affine("tap.row", (unit.tap_row, 1), (row.index, 1))
             begin = writer.greatest("row.first", writer.entry(self.row_begin, tap_row), part.first_row)
             end = writer.least("row.last", writer.entry(self.row_end, tap_row), part.last_row)
             for first in range(0, taps, tiling.taps):
-                tile = _Tile(unit, part, channel, channels, tap_row, first, min(tiling.taps, taps - first))
+                tile = _Tile(unit, part, *filters, *channels, tap_row, first, min(tiling.taps, taps - first))
                 place = writer.affine(
                     "waiting",
-                    (channel, tiling.unit_rows * taps * LANES),
+                    (tile.filter, tiling.waiting(self.gradient) * LANES),
+                    (tile.channel, tiling.unit_rows * taps * LANES),
                     (row.index, taps * LANES),
                     constant=first * LANES,
                 )
@@ -281,7 +318,7 @@ class _Emission:
         channel_step = tiling.unit_rows * gradient.columns.taps
         places = [
             (m * tiling.waiting(gradient) + c * channel_step + s) * LANES
-            for m in range(tile.unit.filters)
+            for m in range(tile.filters)
             for c in range(tile.channels)
             for s in range(tile.taps)
         ]
@@ -318,6 +355,7 @@ class _Emission:
             "slope",
             (tile.part.block, gradient.groups * gradient.filters * slope_plane),
             (tile.unit.filter, slope_plane),
+            (tile.filter, slope_plane),
             (row, slope_row),
         )
         return writer.at(self.image, image), writer.at(self.slope, slope)
@@ -350,7 +388,7 @@ class _Emission:
             for _, c, column in read:
                 if (c, column) not in loaded:
                     loaded[c, column] = writer.load("image", image, c * image_plane + column * LANES)
-            for m in range(tile.unit.filters) if read else ():
+            for m in range(tile.filters) if read else ():
                 gradient_here = writer.load("slope", slope, m * slope_plane + t * LANES)
                 for s, c, column in read:
                     place = (m * tile.channels + c) * tile.taps + s

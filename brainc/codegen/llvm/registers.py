@@ -19,15 +19,16 @@ class RegisterFile:
         """How many vectors of sixteen floats fit."""
         return self.registers * self.floats // LANES
 
+    @property
+    def sums_in_flight(self) -> int:
+        """Fewer vectors of sums wait for each other: a multiply-add takes four cycles, and two start in each."""
+        return max(1, 8 * self.floats // LANES)
+
 
 AVX512 = RegisterFile(registers=32, floats=16)
 AVX2 = RegisterFile(registers=16, floats=8)
 NEON = RegisterFile(registers=32, floats=4)
 SSE = RegisterFile(registers=16, floats=4)
-
-
-SUMS_IN_FLIGHT = 8
-"""Fewer independent sums than this wait for each other: a multiply-add takes four cycles and two may start in each."""
 
 
 def parts_of(total: int, size: int) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brainc.codegen.llvm.product import Product, Tiling
-from brainc.codegen.llvm.registers import SUMS_IN_FLIGHT, RegisterFile, parts_of
+from brainc.codegen.llvm.registers import RegisterFile, parts_of
 from brainc.codegen.llvm.writer import LANES
 
 PASS_DEPTH = 512
@@ -31,7 +31,9 @@ LEAST_TURNED_ROWS = 48
 
 def choose_tiling(product: Product, registers: RegisterFile) -> Tiling:
     """The tiling with the least estimated time for one step of k over the whole result."""
-    rows, panels = min(_tiles(product, registers.vectors), key=lambda size: _cost(product, *size))
+    rows, panels = min(
+        _tiles(product, registers.vectors), key=lambda size: _cost(product, registers.sums_in_flight, *size)
+    )
     limit = PASS_DEPTH if product.turned_width is None else LANES * (min(PASS_DEPTH, TURNED_VECTORS // panels) // LANES)
     blocks = -(-product.depth // LANES)
     pass_blocks = -(-blocks // -(-blocks * LANES // limit))
@@ -53,13 +55,13 @@ def _tiles(product: Product, vectors: int) -> Iterator[tuple[int, int]]:
                 yield rows, panels
 
 
-def _cost(product: Product, rows: int, panels: int) -> float:
+def _cost(product: Product, in_flight: int, rows: int, panels: int) -> float:
     """Cycles for one step of k, at one multiply-add a cycle, over all tiles, whole and peeled."""
     cycles = 0.0
     for height, tall in parts_of(product.rows, rows):
         for width, wide in parts_of(product.panels, panels):
             loads = 0.25 * width + 0.05 * height + 0.5
-            cycles += tall * wide * (max(height * width, SUMS_IN_FLIGHT) + loads)
+            cycles += tall * wide * (max(height * width, in_flight) + loads)
     return cycles
 
 
