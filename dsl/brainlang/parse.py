@@ -73,13 +73,15 @@ class _Reader:
         """The whole file as lark's tree, without the statements that could not be read."""
         place = began = 0
         checkpoint = _copy(self.parser)
-        result: Tree[Token] | None = None
+        result: Tree[Token] = Tree("start", [])
         while place < len(self.pieces):
             piece = self.pieces[place]
             try:
-                result = self.parser.feed_token(self._token(place))
+                result = self.parser.feed_token(self._token(place)) or result
             except UnexpectedToken:
                 self._report(began, place, checkpoint)
+                if piece.kind == "$END":
+                    break
                 self.parser = checkpoint
                 place = began = self._after_mistake(began, place)
                 checkpoint = _copy(self.parser)
@@ -87,7 +89,6 @@ class _Reader:
             place += 1
             if piece.kind in ("NEWLINE", "LBRACE"):
                 began, checkpoint = place, _copy(self.parser)
-        assert isinstance(result, Tree)
         return result
 
     def _token(self, place: int) -> Token:
