@@ -173,13 +173,22 @@ def _parameter(argument: Argument) -> str:
     match argument.default:
         case Required():
             return argument.name
-        case bool(truth):
-            return f"{argument.name}={'true' if truth else 'false'}"
-        case None:
-            return f"{argument.name}=none"
         case str(text) if text.startswith("="):
             return f"{argument.name}={text[1:]}"
         case str(text):
             return f'{argument.name}="{text}"'
         case other:
-            return f"{argument.name}={other}"
+            return f"{argument.name}={argument_text(other)}"
+
+
+def argument_text(value: ArgumentValue) -> str:
+    """The value as the language writes it, texts without their quotes."""
+    match value:
+        case None:
+            return "none"
+        case bool(truth):
+            return "true" if truth else "false"
+        case tuple(numbers):
+            return f"[{', '.join(map(str, numbers))}]"
+        case other:
+            return str(other)

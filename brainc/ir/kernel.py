@@ -64,6 +64,13 @@ class Kernel:
             *(extra.placed.value.name for extra in self.extras),
         )
 
+    @property
+    def overwrites(self) -> bool:
+        """Whether a target is also read: an optimiser's update in place."""
+        targets = {store.target.value.name for store in self.stores}
+        read = {extra.placed.value.name for extra in self.extras} | {placed.value.name for placed in self.operands}
+        return bool(targets & read)
+
 
 @dataclass(frozen=True, slots=True)
 class KernelText:

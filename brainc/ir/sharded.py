@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from brainc.ir import tensor as ts
@@ -107,7 +108,7 @@ def slices(length: int, parts: int) -> tuple[Slice, ...]:
     """The axis cut into consecutive slices whose lengths differ by at most one, the longer ones first."""
     short, longer = divmod(length, parts)
     ends = [part * short + min(part, longer) for part in range(parts + 1)]
-    return tuple(Slice(start, stop) for start, stop in zip(ends, ends[1:], strict=False))
+    return tuple(Slice(start, stop) for start, stop in pairwise(ends))
 
 
 def within(outer: Slice, inner: Slice) -> Slice:
@@ -210,12 +211,16 @@ def rules(program: ShardedProgram) -> Iterator[str]:
                 if Partial() in (layouts[value.name].data, layouts[value.name].model) and not linear:
                     yield f"S2: {value.name} is partial and read, {place}"
             if isinstance(operation, (ts.Contract, ts.Map, ts.Reduce)):
-                yield from (f"{fault}, {place}" for fault in _disagreements(operation, layouts))
+                yield from (f"{fault}, {place}" for fault in _disagreements(operation, layouts, program.mesh))
 
 
-def _disagreements(operation: ts.Contract | ts.Map | ts.Reduce, layouts: dict[str, Layout]) -> Iterator[str]:
+def _disagreements(
+    operation: ts.Contract | ts.Map | ts.Reduce, layouts: dict[str, Layout], mesh: Mesh
+) -> Iterator[str]:
     values = (operation.result, *ts.operands_of(operation))
-    for dimension in ("data", "model"):
+    for dimension, ranks in (("data", mesh.data), ("model", mesh.model)):
+        if ranks == 1:
+            continue
         split = {
             letters[spread.axis]
             for letters, value in zip(operation.letters, values, strict=True)

@@ -203,6 +203,7 @@ class Draw:
 
     Element (sample, flat feature f) is word f mod 4 of Philox block(seed, stream, step, high=position of the sample in
     the global mini-batch, low=f div 4); kept where its top 24 bits, as a fraction of 1, are less than `keep`.
+    `first` is where a rank's part begins: its sample, counted from the rank's first, and its flat feature.
     """
 
     result: Value
@@ -210,6 +211,7 @@ class Draw:
     keep: float
     phase: Phase
     origin: Origin = field(compare=False, repr=False)
+    first: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,15 @@ class CompileOptions:
     """Everything `brainc compile` is told.
 
     `output` None is NAME.plan in the working folder. `data`, `model` and `reduce` go before the file's `parallel`
-    section. `settings` are the `--set` pairs (name, text of a constant). `data_dir` None is the source's folder.
+    section; `ranks` is how many there are where one of them is `auto` (None: as many as a node of the machine has
+    cores). `settings` are the `--set` pairs (name, text of a constant). `data_dir` None is the source's folder.
     """
 
     source: Path
     output: Path | None = None
     data: Extent = None
     model: Extent = None
+    ranks: int | None = None
     reduce: str | None = None
     target: str = "cpu"
     machine: Path | None = None

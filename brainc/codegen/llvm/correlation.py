@@ -78,7 +78,8 @@ def _tap_cost(correlation: Correlation, registers: RegisterFile, outputs: int, c
             window = width + correlation.columns.taps - 1
             loads += 0.25 * max(0, height * width + window + 1 - registers.vectors)
             cycles += tall * wide * (max(height * width, registers.sums_in_flight) + loads)
-    return cycles
+    # Outputs that are left over double the code to compile.
+    return cycles * (1.03 if correlation.outputs % outputs else 1.0)
 
 
 def _rows_outside(correlation: Correlation, outputs: int) -> bool:

@@ -26,6 +26,7 @@ CHUNK_BYTES = 20 * 1024
 """Gradient rows that a tile meets before the next row of taps; they stay in the first-level cache."""
 
 UNITS_WANTED = 16
+"""So many units let threads share the work evenly; units are made smaller where there are fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _cost(gradient: FilterGradient, in_flight: int, filters: int, channels: int,
 
 
 def _unit(gradient: FilterGradient, filters: int, channels: int) -> tuple[int, int, int]:
-    """Filters, channels and rows of taps of a unit: only a unit of one tile may have less than all rows of taps.
+    """Filters, channels and rows of taps of a unit: only a unit of one channel may have less than all rows of taps.
 
     A unit reads its channels of the images and its filters' gradients once, from far away; a shape that balances the
     two is read least in all.
@@ -128,7 +129,12 @@ def _unit(gradient: FilterGradient, filters: int, channels: int) -> tuple[int, i
             filter_tiles = -(-filter_tiles // 2)
         else:
             channel_tiles = -(-channel_tiles // 2)
-    return filter_tiles * filters, channel_tiles * channels, gradient.rows.taps
+    unit_rows = gradient.rows.taps
+    while (
+        channel_tiles * channels == 1 and units() * -(-gradient.rows.taps // unit_rows) < UNITS_WANTED and unit_rows > 1
+    ):
+        unit_rows = -(-unit_rows // 2)
+    return filter_tiles * filters, channel_tiles * channels, unit_rows
 
 
 def _fitting_channels(gradient: FilterGradient, filters: int, channels: int) -> int:

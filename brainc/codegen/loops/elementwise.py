@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from brainc.codegen.loops.access import Names, elements_of, is_number, leaf_of, names_of, number_lines
 from brainc.codegen.loops.arithmetic import Assignment, Leaf, write_assignments, written_double
 from brainc.codegen.loops.epilogue import outermost
-from brainc.codegen.loops.lettered import Lettered, lettered, with_extras
+from brainc.codegen.loops.lettered import Lettered, lettered
 from brainc.codegen.loops.source import LANE_LOOP, Array, Body, Function, LoopDefect, loops
 from brainc.ir import expression as ex
 from brainc.ir.kernel import Kernel
@@ -36,8 +36,8 @@ def map_function(kernel: Kernel, core: Map) -> Function:
     body = Body()
     body.write(*number_lines(loop.sources, loop.source_names))
     with body.under(*headers):
-        _write_map(body, loop, core, layout.index(loop.result), [*loop.operand_leaves(), *loop.extra_leaves()])
-    heading = f"{loop.stored(core.expression)}, for {loop.sizes}."
+        _write_map(body, loop, layout.index(loop.result), [*loop.operand_leaves(), *loop.extra_leaves()])
+    heading = f"{loop.assigned()}, for {loop.sizes}."
     chainable = isinstance(kernel.stores[0].target.storage, Lanes)
     arguments = loop.arguments()
     return Function("map", core.result.shape, heading, (remark,), arguments, tuple(body.lines), extent, chainable)
@@ -50,16 +50,15 @@ def _flat_map(loop: Lettered, core: Map, axis: tuple[str, int]) -> Function:
     body.write(*number_lines(loop.sources, loop.source_names))
     with body.under(*flat.headers):
         leaves = [leaf_of(each, name, flat.index) for each, name in zip(loop.sources, loop.source_names, strict=True)]
-        _write_map(body, loop, core, flat.index, leaves)
-    heading = f"{loop.stored(core.expression)}, for {loop.sizes}."
+        _write_map(body, loop, flat.index, leaves)
+    heading = f"{loop.assigned()}, for {loop.sizes}."
     arguments = flat.arguments(loop.kernel, loop.names)
     return Function("map", core.result.shape, heading, (flat.remark,), arguments, tuple(body.lines), flat.extent, False)
 
 
-def _write_map(body: Body, loop: Lettered, core: Map, index: str, leaves: list[Leaf]) -> None:
-    operands, extras = len(loop.kernel.operands), len(loop.kernel.extras)
+def _write_map(body: Body, loop: Lettered, index: str, leaves: list[Leaf]) -> None:
     assignments = [
-        Assignment(f"{name}[{index}]", with_extras(store.expression, core.expression, operands, extras))
+        Assignment(f"{name}[{index}]", store.expression)
         for name, store in zip(loop.names.targets, loop.kernel.stores, strict=True)
     ]
     write_assignments(body, assignments, leaves)
@@ -111,17 +110,13 @@ class Flat:
 def _number_function(kernel: Kernel, core: Map) -> Function:
     """A map of single numbers, computed in float64: 1 − βᵗ of an optimiser needs it."""
     loop: Lettered = lettered(kernel, core, "")
-    counts = (len(kernel.operands), len(kernel.extras))
     leaves = [f"f64({name}[0])" for name in (*loop.names.operands, *loop.names.extras)]
     body = Body()
     with body.under("for _ in range(begin, end):"):
-        values = [
-            outermost(written_double(with_extras(store.expression, core.expression, *counts), leaves))
-            for store in kernel.stores
-        ]
+        values = [outermost(written_double(store.expression, leaves)) for store in kernel.stores]
         body.write(*(f"number{place} = f32({value})" for place, value in enumerate(values, start=1)))
         body.write(*(f"{name}[0] = number{place}" for place, name in enumerate(loop.names.targets, start=1)))
-    heading = f"{loop.stored(core.expression)}."
+    heading = f"{loop.assigned()}."
     remarks = ("Single numbers, computed in float64.",)
     return Function("number", (), heading, remarks, loop.arguments(), tuple(body.lines), 1, False)
 
@@ -136,10 +131,7 @@ def update_function(kernel: Kernel, core: Update) -> Function:
     names = names_of(kernel, targets, operands)
     placed = [*kernel.operands, *(extra.placed for extra in kernel.extras)]
     read = (*names.operands, *names.extras)
-    expressions = [
-        with_extras(store.expression, rule, len(kernel.operands), len(kernel.extras))
-        for store, rule in zip(kernel.stores, core.expressions, strict=True)
-    ]
+    expressions = [store.expression for store in kernel.stores]
     _check_update(kernel, expressions)
     flat = Flat("i", count)
     body = Body()

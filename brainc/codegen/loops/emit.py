@@ -32,9 +32,9 @@ from brainc.ir.tensor import (
 def emit(kernel: Kernel) -> KernelText:
     """The kernel's function as text; LoopDefect where it cannot be written as loops.
 
-    Operands come in the kernel's order. The stores of an `Update` are its targets in order, operand 0 of each being
-    that target's new value. The operand of a `Draw` is the `context` buffer, and its `integers` are the stream, the
-    first sample counted from the rank's first, and the first flat feature; the latter two are 0 here.
+    Operands come in the kernel's order. The stores of a map or an update have the core's own expressions, which read
+    the core's operands and then the extras. The operand of a `Draw` is the `context` buffer, and its `integers` are the
+    stream, the first sample counted from the rank's first, and the first flat feature; the latter two are 0 here.
     """
     return finished(_function(kernel))
 

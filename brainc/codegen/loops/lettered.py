@@ -11,7 +11,7 @@ from brainc.codegen.loops.arithmetic import Leaf
 from brainc.codegen.loops.epilogue import outermost
 from brainc.codegen.loops.source import Array, LoopDefect
 from brainc.ir import expression as ex
-from brainc.ir.expression import Expression, Operand
+from brainc.ir.expression import Expression
 from brainc.ir.kernel import Kernel, Placed
 from brainc.ir.tensor import Map, Reduce
 from brainrun.plan.schema import Lanes, Panels
@@ -66,18 +66,24 @@ class Lettered:
             for name, each, own in zip(self.names.arguments, placed, letters, strict=True)
         )
 
-    def formula(self, expression: Expression) -> str:
-        """An expression of operands with the letters of each."""
-        names = [_lettered(name, own) for name, own in zip(self.names.operands, self.operands, strict=True)]
-        return outermost(ex.text(expression, names))
+    def assigned(self) -> str:
+        """A map's stores, whose expressions read the operands and then the extras."""
+        return self._formulas([*self._known(self.names.operands, self.operands), *self._extras()])
 
-    def stored(self, core: Expression, sign: str = "") -> str:
-        """What becomes of the targets, `sign` standing before the core's expression."""
-        inner = self.formula(core)
-        known = [
-            f"{sign}({inner})" if sign or " " in inner else inner,
-            *(_lettered(name, own) for name, own in zip(self.names.extras, self.extras, strict=True)),
-        ]
+    def summed(self, term: Expression) -> str:
+        """A reduction's stores, whose expressions read the sum of `term` and then the extras."""
+        letters = "".join(letter for letter, _ in self.lengths if letter not in self.result)
+        inner = outermost(ex.text(term, self._known(self.names.operands, self.operands)))
+        return self._formulas([f"Σ_{letters} {inner if ' ' not in inner else f'({inner})'}", *self._extras()])
+
+    def _extras(self) -> list[str]:
+        return self._known(self.names.extras, self.extras)
+
+    @staticmethod
+    def _known(names: Sequence[str], letters: Sequence[str]) -> list[str]:
+        return [_lettered(name, own) for name, own in zip(names, letters, strict=True)]
+
+    def _formulas(self, known: Sequence[str]) -> str:
         return "; ".join(
             f"{_lettered(name, self.result)} = {outermost(ex.text(store.expression, known))}"
             for name, store in zip(self.names.targets, self.kernel.stores, strict=True)
@@ -123,8 +129,3 @@ def _check_lanes(placed: Sequence[Placed], letters: Sequence[str], lane: str) ->
         side_by_side = own != "" and isinstance(each.storage, Lanes | Panels)
         if side_by_side != (lane != "" and lane in own) and not is_number(each):
             raise LoopDefect(f"{each.value.name}[{own}] is stored as {each.storage}, with lanes of '{lane}'")
-
-
-def with_extras(stored: Expression, core: Expression, operands: int, extras: int) -> Expression:
-    """A store's expression with the core's own in place of operand 0; extras are numbered after the operands."""
-    return ex.substitute(stored, [core, *(Operand(operands + place) for place in range(extras))])

@@ -37,8 +37,7 @@ def reduce_function(kernel: Kernel, core: Reduce) -> Function:
         extent, remark = _over_lanes(body, loop, core.expression)
     else:
         extent, remark = _plain(body, loop, core.expression)
-    sign = "Σ_" + "".join(letter for letter, _ in loop.lengths if letter not in loop.result) + " "
-    heading = f"{loop.stored(core.expression, sign)}, for {loop.sizes}."
+    heading = f"{loop.summed(core.expression)}, for {loop.sizes}."
     chainable = bool(layout.lane) and layout.lane in loop.result
     shape = tuple(length for _, length in loop.lengths)
     return Function("sum", shape, heading, (remark,), loop.arguments(), tuple(body.lines), extent, chainable)

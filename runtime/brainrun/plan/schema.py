@@ -81,11 +81,14 @@ class Plain(Value, frozen=True, tag="plain"):
 Storage: TypeAlias = Lanes | Panels | Plain
 
 
+BufferRole: TypeAlias = Literal["parameter", "state", "input", "activation", "gradient", "message", "result", "scalar"]
+
+
 class Buffer(Value, frozen=True):
     """A place in the arena: `offset` and `bytes`, and how what lies there is laid out."""
 
     name: str
-    role: Literal["parameter", "state", "input", "activation", "gradient", "message", "result", "scalar"]
+    role: BufferRole
     dtype: DType
     storage: Storage
     offset: int

@@ -1,0 +1,247 @@
+"""What does a plan look like, as one page that a browser opens without a network?
+
+The page is `page.html` with the style and the scripts of this folder set into it, and the plan's facts as JSON. Text
+from the plan reaches the page in three ways only: escaped in the title, escaped in the plain report for browsers
+without scripts, and in the JSON, from which the scripts set it as text, never as markup.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from brainc.report.data import RankFact, Report, alike, report
+from brainc.report.layout import draw
+from brainc.report.memory import Life, Memory
+from brainc.report.slices import Holding, holdings
+from brainc.report.terminal import terminal_report
+from brainc.report.timeline import Stretch, Track, deeds, tracks
+from brainc.report.words import ranks_text
+from brainrun.plan.schema import Call, Lanes, Panels, Plain, Plan, RankProgram, Start, Storage, Wait
+
+SCRIPTS = ("elements.js", "overview.js", "graph.js", "slices.js", "memory.js", "timeline.js", "page.js")
+"""The page's scripts in the order in which they run."""
+NANOSECOND = 1e-9
+
+
+def html_report(plan: Plan) -> str:
+    """The plan as one self-contained page: it loads nothing, and stands as a file of its own."""
+    folder = files(__package__)
+    scripts = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return Template(folder.joinpath("page.html").read_text(encoding="utf-8")).substitute(
+        title=escape(plan.name),
+        style=folder.joinpath("page.css").read_text(encoding="utf-8"),
+        script=scripts,
+        facts=script_safe(json.dumps(page_facts(plan), ensure_ascii=False, separators=(",", ":"))),
+        plain=escape(terminal_report(plan)),
+    )
+
+
+def script_safe(text: str) -> str:
+    """JSON that may stand in a `script` element: nothing in it can end the element or begin a comment."""
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def page_facts(plan: Plan) -> dict[str, Any]:
+    """What the page's scripts draw; rows that repeat by the thousand are lists, and their columns stand beside them."""
+    facts = report(plan)
+    layer_places = {layer.name: place for place, layer in enumerate(plan.layers)}
+    memories: list[dict[str, Any]] = []
+    return {
+        "name": plan.name,
+        "madeBy": plan.made_by,
+        "mesh": [plan.mesh.data, plan.mesh.model],
+        "training": {
+            "batch": plan.training.batch,
+            "optimizer": plan.training.optimizer,
+            "rate": plan.training.rate,
+        },
+        "machine": plan.prediction.machine,
+        "stepSeconds": plan.prediction.step_seconds,
+        "samplesPerSecond": plan.prediction.samples_per_second,
+        "layers": [
+            {
+                "name": layer.name,
+                "operator": layer.operator,
+                "inputs": list(layer.inputs),
+                "shape": list(layer.shape),
+                "parameters": layer.parameters,
+                "split": layer.split,
+                "flops": layer.flops,
+            }
+            for layer in plan.layers
+        ],
+        "inputs": [{"name": given.name, "shape": list(given.shape), "classes": given.classes} for given in plan.inputs],
+        "graph": _graph(plan),
+        "parameters": [_holding(holding, plan) for holding in holdings(plan)],
+        "groups": [_group(group, facts, plan, layer_places, memories) for group in alike(facts.ranks)],
+        "memories": memories,
+        **_timeline(plan, layer_places),
+        "choice": _choice(facts),
+    }
+
+
+def _graph(plan: Plan) -> dict[str, Any]:
+    """Spots are [name, row, across], edges [source, target, [[row, across] …]]."""
+    inputs_of: dict[str, tuple[str, ...]] = {given.name: () for given in plan.inputs}
+    for layer in plan.layers:
+        inputs_of[layer.name] = tuple(source for source in layer.inputs if source in inputs_of)
+    drawing = draw(inputs_of)
+    return {
+        "rows": drawing.rows,
+        "width": round(drawing.width, 3),
+        "spots": [[spot.name, spot.row, round(spot.across, 3)] for spot in drawing.spots],
+        "edges": [
+            [edge.source, edge.target, [[row, round(across, 3)] for row, across in edge.bends]]
+            for edge in drawing.edges
+        ],
+    }
+
+
+def _holding(holding: Holding, plan: Plan) -> dict[str, Any]:
+    """Pieces are [[[start, stop] …], ranks in words, ranks, bytes]."""
+    parameter = holding.parameter
+    owners = (layer.name for layer in plan.layers if parameter.name.startswith(layer.name + "."))
+    return {
+        "name": parameter.name,
+        "layer": max(owners, key=len, default=""),
+        "shape": list(parameter.shape),
+        "trained": parameter.trained,
+        "state": list(parameter.state),
+        "bytes": holding.bytes,
+        "pieces": [
+            [
+                [[part.start, part.stop] for part in piece.slices],
+                ranks_text(piece.ranks),
+                list(piece.ranks),
+                piece.bytes,
+            ]
+            for piece in holding.pieces
+        ],
+    }
+
+
+def _group(
+    group: list[RankFact],
+    facts: Report,
+    plan: Plan,
+    layer_places: Mapping[str, int],
+    memories: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Ranks that are alike; their memory stands once in `memories`, however many groups have the same."""
+    first = group[0]
+    number = plan.ranks[first.rank].program
+    drawn = _memory(facts.memories[number], plan.programs[number], layer_places)
+    if drawn not in memories:
+        memories.append(drawn)
+    return {
+        "ranks": ranks_text(rank.rank for rank in group),
+        "first": first.rank,
+        "count": len(group),
+        "parameterBytes": first.parameter_bytes,
+        "stateBytes": first.state_bytes,
+        "arenaBytes": first.arena_bytes,
+        "peakBytes": first.peak_bytes,
+        "flops": first.flops,
+        "bytesSent": first.bytes_sent,
+        "memory": memories.index(drawn),
+        "messages": [
+            {
+                "name": message.name,
+                "kind": message.kind,
+                "group": message.group,
+                "members": message.members,
+                "layer": message.layer,
+                "bytes": message.bytes_sent,
+                "started": message.started,
+                "awaited": message.awaited,
+            }
+            for message in first.messages
+        ],
+    }
+
+
+def _memory(memory: Memory, program: RankProgram, layer_places: Mapping[str, int]) -> dict[str, Any]:
+    """Lives are [name, role, storage in words, offset, bytes, first, last]; steps are [layer's place or −1, phase]."""
+    layer_of_transfer = {transfer.name: transfer.layer for transfer in program.train.transfers}
+    steps: list[list[Any]] = []
+    for step in program.train.steps:
+        match step:
+            case Call(layer=layer, phase=phase):
+                steps.append([layer_places.get(layer, -1), phase])
+            case Start(transfer=name):
+                steps.append([layer_places.get(layer_of_transfer[name], -1), f"start {name}"])
+            case Wait(transfer=name):
+                steps.append([layer_places.get(layer_of_transfer[name], -1), f"wait for {name}"])
+    return {
+        "arena": memory.arena_bytes,
+        "peak": memory.peak_bytes,
+        "fullest": memory.fullest,
+        "held": [list(part) for part in memory.held],
+        "steps": steps,
+        "lives": [_life(life) for life in memory.lives],
+    }
+
+
+def _life(life: Life) -> list[Any]:
+    buffer = life.buffer
+    words = f"{buffer.dtype} {storage_text(buffer.storage)}"
+    return [buffer.name, buffer.role, words, buffer.offset, buffer.bytes, life.first, life.last]
+
+
+def storage_text(storage: Storage) -> str:
+    """How what lies in a buffer is laid out, in words."""
+    match storage:
+        case Lanes(samples=samples, features=features):
+            return f"[{', '.join(map(str, features))}] of {samples} samples, 16 side by side"
+        case Panels(outputs=outputs, inputs=inputs):
+            return f"[{outputs}, {inputs}] in panels of 16 inputs"
+        case Plain(shape=shape):
+            return f"[{', '.join(map(str, shape))}]"
+
+
+def _timeline(plan: Plan, layer_places: Mapping[str, int]) -> dict[str, Any]:
+    """Deeds are [name, layer's place or −1, phase]; stretches are [deed's place, start, length] in nanoseconds."""
+    known = deeds(plan)
+    names = list(dict.fromkeys(each.name for each in plan.prediction.timeline))
+    places = {name: place for place, name in enumerate(names)}
+
+    def row(stretch: Stretch) -> list[int]:
+        name, start, seconds = stretch
+        begins, ends = round(start / NANOSECOND), round((start + seconds) / NANOSECOND)
+        return [places[name], begins, ends - begins]
+
+    def drawn(track: Track) -> dict[str, Any]:
+        return {
+            "ranks": ranks_text(track.ranks),
+            "members": list(track.ranks),
+            "compute": [row(stretch) for stretch in track.compute],
+            "wire": [row(stretch) for stretch in track.wire],
+        }
+
+    return {
+        "deeds": [
+            [name, layer_places.get(known[name].layer, -1), known[name].phase] if name in known else [name, -1, ""]
+            for name in names
+        ],
+        "tracks": [drawn(track) for track in tracks(plan)],
+    }
+
+
+def _choice(facts: Report) -> dict[str, Any]:
+    return {
+        "why": facts.choice.why,
+        "margin": facts.margin,
+        "alternatives": [
+            {
+                "mesh": [each.mesh.data, each.mesh.model],
+                "seconds": each.step_seconds,
+                "splits": dict(each.splits),
+            }
+            for each in (facts.choice.chosen, *facts.choice.runner_up)
+        ],
+    }

@@ -1,0 +1,91 @@
+"""How are quantities and groups of ranks written for a reader?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from brainrun.plan.schema import Slice
+
+BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+DECIMAL = ("", "k", "M", "G", "T", "P", "E")
+
+
+def three_digits(value: float) -> str:
+    """A number not below zero to three significant digits, without an exponent; whole from one hundred on."""
+    if value == 0 or value >= 99.95:
+        return f"{value:,.0f}"
+    if value >= 9.995:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if value >= 0.9995 else f"{value:.3g}"
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes in the binary unit that leaves fewer than four digits before the point."""
+    value, unit = float(count), 0
+    while value >= 1023.5 and unit < len(BINARY) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{count:,} B" if unit == 0 else f"{three_digits(value)} {BINARY[unit]}"
+
+
+def flops_text(count: float) -> str:
+    """A number of arithmetic operations in FLOP, kFLOP, MFLOP …"""
+    value, unit = float(count), 0
+    while value >= 999.5 and unit < len(DECIMAL) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{three_digits(value)} {DECIMAL[unit]}FLOP"
+
+
+def seconds_text(seconds: float) -> str:
+    """A stretch of time in ns, µs, ms or s."""
+    for unit, size in (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3)):
+        if seconds < 999.5 * size:
+            return f"{three_digits(seconds / size)} {unit}"
+    return f"{three_digits(seconds)} s"
+
+
+def share_text(share: float) -> str:
+    """A fraction in per cent: one digit after the point below ten, none above."""
+    per_cent = 100 * share
+    return f"{per_cent:.1f} %" if 0 < per_cent < 9.95 else f"{per_cent:.0f} %"
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as `20×24×24`; a single number has the shape `scalar`."""
+    return "×".join(map(str, shape)) if shape else "scalar"
+
+
+def slices_text(slices: Sequence[Slice]) -> str:
+    """The part of a tensor that these slices cut out, as NumPy writes it: `[0:250, 0:800]`."""
+    return "[" + ", ".join(f"{part.start}:{part.stop}" for part in slices) + "]"
+
+
+def ranks_text(ranks: Iterable[int]) -> str:
+    """Ranks in order, runs and regular strides drawn together: `ranks 0–3`, `ranks 1, 3 … 63`."""
+    ordered = sorted(set(ranks))
+    if len(ordered) == 1:
+        return f"rank {ordered[0]}"
+    parts: list[str] = []
+    while ordered:
+        length = _run(ordered)
+        first, last, stride = ordered[0], ordered[length - 1], ordered[1] - ordered[0] if length > 1 else 1
+        if length < 3 and stride != 1:
+            length, last = 1, first
+        if length == 1:
+            parts.append(str(first))
+        else:
+            parts.append(f"{first}–{last}" if stride == 1 else f"{first}, {first + stride} … {last}")
+        ordered = ordered[length:]
+    return "ranks " + ", ".join(parts)
+
+
+def _run(ordered: Sequence[int]) -> int:
+    """How many of the first numbers follow each other at one distance."""
+    length = min(2, len(ordered))
+    while length < len(ordered) and ordered[length] - ordered[length - 1] == ordered[1] - ordered[0]:
+        length += 1
+    return length
+
+
+def printable(text: str) -> str:
+    """The text with whatever a terminal would obey (control and unprintable characters) shown as `�`."""
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -1,0 +1,55 @@
+"""In what order? Transfers start as soon as what they send is there, and what waits for them steps aside meanwhile."""
+
+from __future__ import annotations
+
+from brainc.ir.schedule import Item, Run, Start, Step, Transfer, Wait, reads, writes
+from brainc.ir.tensor import Value
+
+
+def overlap(items: tuple[Item, ...], aliases: dict[str, str]) -> tuple[Step, ...]:
+    """The items in an order that hides transfers behind arithmetic.
+
+    Items keep their order, except that one which needs a transfer under way (or an item that itself had to step aside)
+    is put off until nothing else can be done; then the transfer that the first of them needs is awaited. All ranks of a group hold the same
+    items in the same order, so all of them start and await their transfers in the same order.
+    """
+    steps: list[Step] = []
+    waiting = list(items)
+    under_way: list[Transfer] = []
+    while waiting or under_way:
+        blocked_reads: set[str] = set()
+        blocked_writes: set[str] = set()
+        for transfer in under_way:
+            blocked_reads |= _names(writes(transfer), aliases)
+            blocked_writes |= _names((*reads(transfer), *writes(transfer)), aliases)
+        put_off: list[Item] = []
+        for item in waiting:
+            read, written = _names(reads(item), aliases), _names(writes(item), aliases)
+            if read & blocked_reads or written & blocked_writes:
+                put_off.append(item)
+                blocked_reads |= written
+                blocked_writes |= read | written
+            elif isinstance(item, Run):
+                steps.append(item)
+            else:
+                steps.append(Start(item))
+                under_way.append(item)
+                blocked_reads |= written
+                blocked_writes |= read | written
+        waiting = put_off
+        if under_way:
+            awaited = _needed(waiting[0], under_way, aliases) if waiting else under_way[0]
+            under_way.remove(awaited)
+            steps.append(Wait(awaited))
+    return tuple(steps)
+
+
+def _needed(item: Item, under_way: list[Transfer], aliases: dict[str, str]) -> Transfer:
+    """The oldest transfer that stands in the item's way."""
+    touched = _names((*reads(item), *writes(item)), aliases)
+    return next(t for t in under_way if touched & _names((*reads(t), *writes(t)), aliases))
+
+
+def _names(values: tuple[Value, ...], aliases: dict[str, str]) -> set[str]:
+    """The values by the names of their memory."""
+    return {aliases.get(value.name, value.name) for value in values}
