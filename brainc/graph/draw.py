@@ -15,10 +15,10 @@ from brainc.operators.table import OPERATORS
 from brainc.report.layout import Drawing, Spot, draw
 from brainlang.diagnostics import counted
 
-HEIGHT, GAP = 64, 34
+HEIGHT, GAP = 64, 40
 """Pixels of a box, and between two rows of them."""
 MARGIN, TITLE = 28, 62
-NARROWEST, WIDEST = 170, 330
+NARROWEST, WIDEST = 170, 380
 BETWEEN, PADDING = 26, 16
 LEAST_PICTURE = 320
 PIXELS_A_LETTER, PIXELS_A_BOLD_LETTER = 6.6, 7.7
@@ -40,7 +40,7 @@ text { font: 12px "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-se
 .right { text-anchor: end; }
 .edge { fill: none; stroke: var(--edge); stroke-width: 1.4; }
 .tip { fill: var(--edge); }
-.tag { font-size: 11px; font-weight: 600; fill: #ffffff; text-anchor: end; }
+.tag { font-size: 11px; font-weight: 600; fill: #ffffff; text-anchor: middle; }
 .input { fill: #7b8794; } .weighted { fill: #2f6fbf; } .plain { fill: #d98a1f; } .loss { fill: #c2413b; }
 .metric { fill: #2e8b57; } .output { fill: #6d4fb3; }
 """.strip()
@@ -144,7 +144,7 @@ def box_width(boxes: Iterable[Box]) -> float:
     wanted = [
         max(
             len(box.name) * PIXELS_A_BOLD_LETTER,
-            len(box.doing) * PIXELS_A_LETTER,
+            len(box.doing) * PIXELS_A_LETTER + sum(_tag_width(words) + 6 for _, words in box.tags),
             (len(box.shape) + len(box.parameters) + 3) * PIXELS_A_LETTER,
         )
         for box in boxes
@@ -196,23 +196,29 @@ def _box(box: Box, spot: Spot, frame: Frame) -> Iterator[str]:
     band = f"M{left + 5:.1f} {top:.1f} v{HEIGHT} a5 5 0 0 1 -5 -5 v-{HEIGHT - 10} a5 5 0 0 1 5 -5 z"
     yield f'<path class="{box.family}" d="{band}"/>'
     inner = width - 1.5 * PADDING
+    tags = sum(_tag_width(words) + 6 for _, words in box.tags)
     yield f'<text class="name" x="{text:.1f}" y="{top + 20:.1f}">{_fit(box.name, inner, PIXELS_A_BOLD_LETTER)}</text>'
-    yield f'<text x="{text:.1f}" y="{top + 37:.1f}">{_fit(box.doing, inner, PIXELS_A_LETTER)}</text>'
+    yield f'<text x="{text:.1f}" y="{top + 37:.1f}">{_fit(box.doing, inner - tags, PIXELS_A_LETTER)}</text>'
     yield f'<text class="faint" x="{text:.1f}" y="{top + 54:.1f}">{_fit(box.shape, inner, PIXELS_A_LETTER)}</text>'
     room = inner - (len(box.shape) + 2) * PIXELS_A_LETTER
     if box.parameters and room > 0:
         shown = _fit(box.parameters, room, PIXELS_A_LETTER)
         yield f'<text class="faint right" x="{end:.1f}" y="{top + 54:.1f}">{shown}</text>'
-    for place, (kind, words) in enumerate(reversed(box.tags)):
-        yield from _tag(kind, words, right - 8, top + HEIGHT - 7 + 17 * place)
+    for kind, words in reversed(box.tags):
+        yield from _tag(kind, words, end, top + 25)
+        end -= _tag_width(words) + 6
     yield "</g>"
 
 
 def _tag(kind: str, words: str, right: float, top: float) -> Iterator[str]:
-    """A small label that hangs at a box's lower edge."""
-    width = len(words) * PIXELS_A_LETTER + 12
+    """A small label that ends at `right`."""
+    width = _tag_width(words)
     yield f'<rect class="{kind}" x="{right - width:.1f}" y="{top:.1f}" width="{width:.1f}" height="16" rx="8"/>'
-    yield f'<text class="tag" x="{right - 6:.1f}" y="{top + 12:.1f}">{escape(words)}</text>'
+    yield f'<text class="tag" x="{right - width / 2:.1f}" y="{top + 12:.1f}">{escape(words)}</text>'
+
+
+def _tag_width(words: str) -> float:
+    return len(words) * PIXELS_A_LETTER + 12
 
 
 def _fit(text: str, room: float, letter: float) -> str:
