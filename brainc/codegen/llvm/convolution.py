@@ -7,12 +7,8 @@ from typing import Literal, TypeAlias, assert_never
 
 from brainc.codegen.llvm.correlation import Correlation, choose_correlation_tiling, write_correlation
 from brainc.codegen.llvm.epilogue import Epilogue, epilogue_buffers
-from brainc.codegen.llvm.filter_gradient import (
-    FilterGradient,
-    choose_filter_tiling,
-    filter_gradient_extent,
-    write_filter_gradient,
-)
+from brainc.codegen.llvm.filter_gradient import write_filter_gradient
+from brainc.codegen.llvm.filter_tiling import FilterGradient, choose_filter_tiling, filter_gradient_extent
 from brainc.codegen.llvm.registers import RegisterFile
 from brainc.codegen.llvm.taps import Axis
 from brainc.codegen.llvm.writer import LANES, Writer
