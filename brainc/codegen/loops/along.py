@@ -161,7 +161,7 @@ class _Classes:
         with body.under(*self._class_loop()):
             body.write(
                 f"share = exp(x[{self._each}] - largest[lane]) * total[lane]",
-                f"target = f32(1.0) if label[{self._one}] == k else f32(0.0)",
+                f"target = 1.0 if label[{self._one}] == k else 0.0",
             )
             self._store(f"(share - target) * dy[{self._one}]", self._each, "k")
 

@@ -19,7 +19,8 @@ class _Around:
         features = shape[1:]
         cut = axis - 1
         before = features[:cut]
-        self.inner = prod(features[cut + 1 :])
+        inner = prod(features[cut + 1 :])
+        self.inner = [("behind", inner)] if inner > 1 else []
         # The first feature axis, the channel, keeps a loop of its own: extras may have one element for each channel.
         self.outer = [("channel", before[0])] if before else []
         if len(before) > 1:
@@ -27,15 +28,15 @@ class _Around:
 
     def shape(self, blocks: int, length: int) -> tuple[int, ...]:
         """The shape of a tensor with this length along the cut axis."""
-        return (blocks, *(each for _, each in self.outer), length, self.inner, LANES)
+        return (blocks, *(each for _, each in self.outer), length, *(each for _, each in self.inner), LANES)
 
     def index(self, along: str) -> str:
         """The index of the present element, `along` its place in the cut axis."""
-        return ", ".join(["block", *(name for name, _ in self.outer), along, "behind", "lane"])
+        return ", ".join(["block", *(name for name, _ in self.outer), along, *(name for name, _ in self.inner), "lane"])
 
     def loops(self, length: int) -> list[str]:
         """All loops inside a block, over `length` elements of the cut axis."""
-        return [*loops([*self.outer, ("along", length), ("behind", self.inner)]), LANE_LOOP]
+        return [*loops([*self.outer, ("along", length), *self.inner]), LANE_LOOP]
 
     def row(self, along: str) -> str:
         """The place in the first feature axis."""

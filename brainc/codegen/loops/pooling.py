@@ -96,7 +96,7 @@ def pool_function(kernel: Kernel, core: Pool) -> Function:
     with body.under("for block in range(begin, end):", *windows):
         if unrolled:
             with body.under(LANE_LOOP):
-                epilogue.write(body, Leaf("pooled", _pooled_at_once(core, axes)), place)
+                epilogue.write(body, Leaf("pooled", _pooled_at_once(body, core, axes)), place)
         else:
             _pool_by_loops(body, core, axes)
             scale = f" * {1 / prod(core.size)!r}" if core.kind == "mean" else ""
@@ -120,12 +120,13 @@ def _word(kind: str) -> str:
     return "largest" if kind == "max" else "mean"
 
 
-def _pooled_at_once(core: Pool, axes: Sequence[_Axis]) -> str:
-    """One expression of all the window's elements, combined in pairs."""
+def _pooled_at_once(body: Body, core: Pool, axes: Sequence[_Axis]) -> str:
+    """Read all the window's elements; the expression that combines them in pairs."""
     places = [""]
     for axis in axes:
         places = [f"{place}{axis.at(tap)}, " for place in places for tap in range(axis.size)]
-    terms = [f"x[block, channel, {place}lane]" for place in places]
+    terms = [f"x{number}" for number in range(1, len(places) + 1)]
+    body.write(*(f"{term} = x[block, channel, {place}lane]" for term, place in zip(terms, places, strict=True)))
     while len(terms) > 1:
         pairs = list(zip(terms[::2], terms[1::2], strict=False))
         joined = [f"maximum({a}, {b})" if core.kind == "max" else f"({a} + {b})" for a, b in pairs]
@@ -189,10 +190,11 @@ def _tiled_gradient(body: Body, core: PoolGradient, axes: Sequence[_Axis], epilo
         with body.under(*(axis.tap_loop for axis in axes), LANE_LOOP):
             if core.kind == "max":
                 body.write(
-                    f"largest = x[{at}] == y[{window}]",
+                    f"x_here = x[{at}]",
+                    f"largest = x_here == y[{window}]",
                     "to_give = rest[lane]",
-                    "gradient = to_give if largest else f32(0.0)",
-                    "rest[lane] = f32(0.0) if largest else to_give",
+                    "gradient = to_give if largest else 0.0",
+                    "rest[lane] = 0.0 if largest else to_give",
                 )
                 element = Leaf("gradient", "gradient")
             else:
@@ -206,7 +208,7 @@ def _tiled_gradient(body: Body, core: PoolGradient, axes: Sequence[_Axis], epilo
         after = [(f"{each.name}_at", each.length) for each in axes[place + 1 :]]
         edge = f"for {axis.name}_at in range({covered}, {axis.length}):"
         with body.under(*loops(before), edge, *loops(after), LANE_LOOP):
-            epilogue.write(body, Leaf("gradient", "f32(0.0)"), Place(at, "channel"))
+            epilogue.write(body, Leaf("gradient", "0.0"), Place(at, "channel"))
 
 
 def _summed_gradient(body: Body, core: PoolGradient, axes: Sequence[_Axis], epilogue: Epilogue) -> None:
@@ -228,10 +230,11 @@ def _summed_gradient(body: Body, core: PoolGradient, axes: Sequence[_Axis], epil
         with body.under(*(axis.tap_loop for axis in axes), LANE_LOOP):
             if core.kind == "max":
                 body.write(
-                    f"largest = x[{at}] == y[{window}]",
+                    f"x_here = x[{at}]",
+                    f"largest = x_here == y[{window}]",
                     "to_give = rest[lane]",
-                    f"{total}[{at}] += to_give if largest else f32(0.0)",
-                    "rest[lane] = f32(0.0) if largest else to_give",
+                    f"{total}[{at}] += to_give if largest else 0.0",
+                    "rest[lane] = 0.0 if largest else to_give",
                 )
             else:
                 body.write(f"{total}[{at}] += dy[{window}] * {1 / prod(core.size)!r}")

@@ -86,10 +86,10 @@ def _over_lanes(body: Body, loop: Lettered, expression: Expression) -> tuple[int
     summed = _summed_axes(layout, loop.result)
     if len(kept) == 1 and prod(length for _, length in summed) < LANES // 2 and kept[0][1] > 1:
         return _grouped(body, loop, expression)
-    body.write(f"total = local({LANES})", f"partial = local({LANES})")
     levels = _levels(summed, outer=layout.blocks)
+    body.write(f"total = local({LANES})", *([f"partial = local({LANES})"] if levels.inner else []))
     sums = _Sum("total[lane]", "partial[lane]", LANE_LOOP, _limit(layout))
-    levels = _Levels((f"for block in range({layout.blocks}):", *levels.outer), levels.inner, True)
+    levels = _Levels((f"for block in range({layout.blocks}):", *levels.outer), levels.inner, bool(levels.inner))
     with body.under(*_part_loops(kept)):
         body.write(*_unravelled(kept))
         _accumulate(body, loop, expression, sums, levels)
@@ -163,19 +163,13 @@ def _levels(axes: Sequence[tuple[str, int]], outer: int) -> _Levels:
 def _accumulate(body: Body, loop: Lettered, expression: Expression, sums: _Sum, levels: _Levels) -> None:
     lane = [sums.lane] if sums.lane else []
     sums.clear(body, sums.total)
-    if not levels.partial:
-        with body.under(*levels.inner, *lane):
-            _add(body, loop, expression, sums.total, sums.limit)
-        return
     with body.under(*levels.outer):
-        if levels.inner:
+        if levels.partial:
             sums.clear(body, sums.partial)
-            with body.under(*levels.inner, *lane):
-                _add(body, loop, expression, sums.partial, sums.limit)
+        with body.under(*levels.inner, *lane):
+            _add(body, loop, expression, sums.partial if levels.partial else sums.total, sums.limit)
+        if levels.partial:
             sums.close_partial(body)
-        else:
-            with body.under(*lane):
-                _add(body, loop, expression, sums.total, sums.limit)
 
 
 def _add(body: Body, loop: Lettered, expression: Expression, accumulator: str, limit: str) -> None:
