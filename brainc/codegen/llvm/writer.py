@@ -208,9 +208,7 @@ class Writer:
     # Control ---------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def loop(
-        self, hint: str, first: str | int, last: str | int, carried: Sequence[str] = (), type_: str = VECTOR
-    ) -> Iterator[Loop]:
+    def loop(self, hint: str, first: str | int, last: str | int, carried: Sequence[str] = ()) -> Iterator[Loop]:
         """Rounds of `index` over `[first, last)`, perhaps none, with vectors carried from round to round."""
         name = self.fresh(hint)
         before, head, body, done = self.block, f"{name}.head", f"{name}.body", f"{name}.done"
@@ -230,7 +228,7 @@ class Writer:
         end = self.block
         heads = [f"  {loop.index} = phi i64 [ {first}, %{before} ], [ {step}, %{end} ]"]
         for value, initial, following in zip(loop.values, carried, loop.following, strict=True):
-            heads.append(f"  {value} = phi {type_} [ {initial}, %{before} ], [ {following}, %{end} ]")
+            heads.append(f"  {value} = phi {VECTOR} [ {initial}, %{before} ], [ {following}, %{end} ]")
         self.lines[phis:phis] = heads
         self._begin(done)
 
