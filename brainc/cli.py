@@ -1,0 +1,278 @@
+"""The command `brainc`: check, lay out, draw and compile `.brain` files, and read plans.
+
+Each command imports what it needs when it runs: the compiler brings NumPy, networkx and LLVM, a second of start-up
+that `brainc fmt` in an editor, or `--help`, must not wait for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from brainc import __version__
+from brainc.settings.options import LEVELS, TARGETS, TARGETS_TO_COME, CompileOptions, Extent
+from brainlang.diagnostics import BrainError
+from brainrun.errors import PlanError, RunError
+
+FINE, AT_FAULT, INTERRUPTED = 0, 1, 130
+"""Exit statuses; argparse itself ends with 2 where the command line is wrong."""
+
+EXAMPLES = """
+examples:
+  brainc check lenet.brain                         every mistake in the file
+  brainc fmt lenet.brain                           put it in the one layout
+  brainc graph lenet.brain -o lenet.svg            draw the layers
+  brainc compile lenet.brain --data 2 --model 2    a plan for four ranks, lenet.plan
+  brainc compile lenet.brain --set rate=0.1 --show graph --show partition
+  brainc report lenet.plan                         what each rank holds, sends and waits for
+  brainc report lenet.plan --html report.html
+
+exit status: 0 fine, 1 the input is at fault, 2 wrong usage
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status. Messages go to stderr, and nothing that a user does ends in a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show × or Σ still gets the rest of the text.
+        sys.stdout.reconfigure(errors="replace")
+    given = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = given.command
+    try:
+        status = command(given)
+        sys.stdout.flush()
+        return status
+    except BrainError as error:
+        return _fail(str(error))
+    except RunError as error:
+        return _fail(f"brainc: error: {error}")
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does. What is left in the buffer must not raise at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return AT_FAULT
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"brainc: error: {where}{error.strerror or error}")
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        return _fail(_defect(error, given.debug))
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)
+    return AT_FAULT
+
+
+def _defect(error: Exception, debug: bool) -> str:
+    """What to say of an exception that nobody foresaw: that it is ours, what it is, and where it came from."""
+    if debug:
+        return "".join(traceback.format_exception(error)).rstrip()
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    said = f": {error}" if str(error) else ""
+    return (
+        f"brainc: this is a defect in brainc, not in your file: {type(error).__name__}{said}\n"
+        f"  in {last.name}, {Path(last.filename).name}:{last.lineno}\n"
+        "help: run it again with --debug for the whole traceback, and report both with the file"
+    )
+
+
+# ---- the command line ------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="brainc",
+        description="Compile neural networks for machines with many ranks.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"brainc {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    check = _command(commands, "check", _check, "parse and check a file; every diagnostic")
+    _add_source(check)
+    layout = _command(commands, "fmt", _format, "put files in the one layout")
+    layout.add_argument("files", metavar="FILE", type=Path, nargs="+")
+    layout.add_argument("--check", action="store_true", help="change nothing; status 1 where a file has another layout")
+    graph = _command(commands, "graph", _graph, "draw the layer graph")
+    _add_source(graph)
+    graph.add_argument("-o", dest="output", metavar="FILE", type=Path, help="the SVG file (NAME.svg)")
+    _add_compile(commands)
+    report = _command(commands, "report", _report, "what a plan will do, before it is done")
+    report.add_argument("plan", metavar="PLAN", type=Path)
+    report.add_argument("--html", metavar="FILE", type=Path, help="write it as a page to look around in")
+    report.add_argument("--json", action="store_true", help="print it for programs")
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser.add_argument("--debug", action="store_true", help="print the traceback of a defect in brainc")
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="FILE", type=Path, help="a .brain file")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        metavar="NAME=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        help="replace the value of a 'let' at the top of the file",
+    )
+
+
+def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "compile", _compile, "compile a file to a plan")
+    _add_source(parser)
+    parser.add_argument("-o", dest="output", metavar="PLAN", type=Path, help="the plan's folder (NAME.plan)")
+    parser.add_argument("--data", metavar="D", type=_extent, help="replicas of the model, or auto")
+    parser.add_argument("--model", metavar="M", type=_extent, help="ranks that share one model, or auto")
+    parser.add_argument("--ranks", metavar="N", type=_count, help="with auto: the most ranks there may be")
+    parser.add_argument("--reduce", metavar="S", help="how gradients are summed over replicas: sum")
+    targets = (*TARGETS, *TARGETS_TO_COME)
+    parser.add_argument("--target", choices=targets, default=TARGETS[0], help="what the plan runs on (cpu)")
+    parser.add_argument("--machine", metavar="FILE", type=Path, help="a machine's description, for predictions")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where data files are (the source's folder)")
+    parser.add_argument(
+        "--show",
+        metavar="LEVEL",
+        choices=LEVELS,
+        action="append",
+        default=[],
+        help=f"print a level of the compilation: {', '.join(LEVELS)}",
+    )
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equal, value = text.partition("=")
+    if not equal or not name.strip() or not value.strip():
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
+    return name.strip(), value.strip()
+
+
+def _extent(text: str) -> Extent:
+    return "auto" if text == "auto" else _count(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+# ---- the commands ----------------------------------------------------------------------------------------------------
+
+
+def _check(given: argparse.Namespace) -> int:
+    # Imported here, like all below, for a quick start: see the head of this file.
+    from brainc.settings.check import check_sections
+    from brainlang.diagnostics import counted
+    from brainlang.load import load_program
+
+    program = load_program(given.source, dict(given.settings))
+    graph = check_sections(program, CompileOptions(given.source))
+    print(f"{given.source}: network {graph.name} is sound: {counted(len(graph.nodes), 'layer')}")
+    return FINE
+
+
+def _format(given: argparse.Namespace) -> int:
+    from brainlang.format import format_source
+    from brainlang.load import read_source
+
+    status = FINE
+    for path in given.files:
+        formatted = format_source(read_source(path).text, str(path)).encode()
+        if formatted == path.read_bytes():
+            continue
+        if given.check:
+            status = _fail(f"{path}: not in the one layout\nhelp: run brainc fmt {path}")
+        else:
+            _replace(path, formatted)
+    return status
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file has the new content, and its old permissions, or is as it was."""
+    real = path.resolve()
+    handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(name, real.stat().st_mode)
+        os.replace(name, real)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _graph(given: argparse.Namespace) -> int:
+    from brainc.graph.build import build
+    from brainc.graph.draw import svg
+    from brainlang.load import load_program
+
+    graph = build(load_program(given.source, dict(given.settings)))
+    output = given.output or Path(f"{given.source.stem}.svg")
+    output.write_text(svg(graph), encoding="utf-8")
+    print(output)
+    return FINE
+
+
+def _compile(given: argparse.Namespace) -> int:
+    from brainc.pipeline import compile_file
+
+    if given.target in TARGETS_TO_COME:
+        raise PlanError(f"the target {given.target} is not built yet", remedy=f"use --target {TARGETS[0]}")
+    options = CompileOptions(
+        source=given.source,
+        output=given.output,
+        data=given.data,
+        model=given.model,
+        ranks=given.ranks,
+        reduce=given.reduce,
+        target=given.target,
+        machine=given.machine,
+        settings=tuple(given.settings),
+        data_dir=given.data_dir,
+        show=tuple(given.show),
+    )
+    plan, compiled = compile_file(options)
+    for level, text in compiled.texts:
+        print(f"# {level}\n{text}")
+    mesh = plan.mesh
+    print(f"{options.plan}: data {mesh.data} × model {mesh.model}; brainc report {options.plan} tells what it does")
+    return FINE
+
+
+def _report(given: argparse.Namespace) -> int:
+    from brainc.report.data import report_json
+    from brainc.report.page import html_report
+    from brainc.report.terminal import terminal_report
+    from brainrun.plan.store import read_plan
+
+    plan, _ = read_plan(given.plan)
+    if given.html is not None:
+        given.html.write_text(html_report(plan), encoding="utf-8")
+    if given.json:
+        print(report_json(plan))
+    elif given.html is None:
+        print(terminal_report(plan))
+    return FINE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
