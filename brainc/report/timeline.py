@@ -43,7 +43,7 @@ def tracks(plan: Plan) -> tuple[Track, ...]:
 
 
 def deeds(plan: Plan) -> Mapping[str, Deed]:
-    """For each name in the timeline, what it belongs to: on the wire a transfer's name, else `layer phase` of a call."""
+    """For each name in the timeline, what it belongs to: a transfer by its name, a call as `layer phase`."""
     found: dict[str, Deed] = {}
     for program in plan.programs:
         found |= _deeds_in(program.train)
