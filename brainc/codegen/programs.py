@@ -255,6 +255,4 @@ def _role(value: Value, step: sc.Step) -> schema.BufferRole:
         return "message" if isinstance(step.transfer, sc.Exchange) else "gradient"
     if step.phase == "message":
         return "message"
-    if not value.shape:
-        return "scalar"
     return "gradient" if step.phase in ("backward", "update") else "activation"

@@ -126,7 +126,7 @@ def _contract(operation: Contract, left: Array, right: Array) -> Array:
     for window in operation.windows:
         factors.append(selection(window, lengths(operation)))
         letters.append(window.position + window.output + window.tap)
-    return np.asarray(np.einsum(_subscripts(letters, result), *factors, optimize="greedy"))
+    return np.asarray(np.einsum(_subscripts(letters, result), *factors, optimize="optimal"))
 
 
 def _subscripts(letters: Sequence[str], result: str) -> str:

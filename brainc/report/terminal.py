@@ -55,7 +55,7 @@ def terminal_report(plan: Plan) -> str:
         _choice(facts),
     )
     lines = (line for section in sections for line in (*section, ""))
-    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+    return "\n".join(line.rstrip() for line in lines).rstrip()
 
 
 def _headline(plan: Plan, facts: Report) -> Iterator[str]:

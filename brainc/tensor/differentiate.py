@@ -74,7 +74,9 @@ class _Tape:
             left, right = parts[0], parts[1]
             own = axes(left)
             result = Value(self._fresh(name), left.shape, left.samples)
-            self._append(ts.Map(result, (left, right), (own,) * 3, ex.add(Operand(0), Operand(1)), "backward", self.origin))
+            self._append(
+                ts.Map(result, (left, right), (own,) * 3, ex.add(Operand(0), Operand(1)), "backward", self.origin)
+            )
             parts[:2] = [result]
         return parts[0]
 

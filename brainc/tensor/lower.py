@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from brainc.ir import tensor as ts
 from brainc.ir.expression import Constant, Expression, Operand, add, multiply
-from brainc.ir.graph import LayerGraph, Node
-from brainc.ir.origin import Origin
+from brainc.ir.graph import LayerGraph
 from brainc.ir.tensor import Parameter, Procedure, Result, TensorProgram, Value
 from brainc.operators.optimizer import OPTIMIZERS, Rule
 from brainc.operators.table import OPERATORS
@@ -49,8 +48,8 @@ def lower(graph: LayerGraph, *, batch: int, optimizer: str, settings: Mapping[st
     backward = differentiate(
         training.operations, training.losses, {p.value.name for p in parameters if p.trained}, graph.nodes[-1].origin
     )
-    step = updates(parameters, backward.gradients, rule, RATE, STEP)
-    train_operations = (*training.operations, *backward.operations, *training.statistics, *step)
+    numbers, step = updates(parameters, backward.gradients, rule, RATE, STEP)
+    train_operations = (*numbers, *training.operations, *backward.operations, *training.statistics, *step)
     return TensorProgram(
         graph.name,
         batch,
@@ -87,12 +86,12 @@ def _forward(
         operator = OPERATORS[node.operator]
         builder.begin(node.origin, "metric" if operator.role == "metric" else "forward")
         values[node.name] = operator.lower(builder, node, tuple(values[name] for name in node.inputs))
-    terms = {**{node.name: node for node in graph.nodes}}
+    nodes = {node.name: node for node in graph.nodes}
     losses = tuple((values[term.node], term.weight) for term in graph.losses)
     results = [Result(term.name, "loss", values[term.node]) for term in graph.losses]
     results += [Result(term.name, "metric", values[term.node]) for term in graph.metrics]
     if losses:
-        builder.begin(terms[graph.losses[0].node].origin, "forward")
+        builder.begin(nodes[graph.losses[0].node].origin, "forward")
         results.insert(0, Result("objective", "objective", _objective(builder, losses)))
     outputs = tuple(ts.Output(output.name, values[output.tensor_name]) for output in graph.outputs)
     return Forward(tuple(builder.operations), tuple(builder.updates), tuple(results), losses, outputs)
@@ -107,8 +106,3 @@ def _objective(builder: Builder, losses: tuple[tuple[Value, float], ...]) -> Val
         total = add(total, multiply(Constant(weight), Operand(index)))
     values = tuple(value for value, _ in losses)
     return builder.map("objective", values, ("",) * (len(values) + 1), total)
-
-
-def origin_of(nodes: Iterable[Node], name: str) -> Origin:
-    """Where a node came from."""
-    return next(node.origin for node in nodes if node.name == name)

@@ -77,17 +77,24 @@ class Flat:
         return -(-self.count // CHUNK)
 
     @property
+    def whole(self) -> bool:
+        """Whether the elements are several chunks, all of one length."""
+        return self.extent > 1 and self.count % CHUNK == 0
+
+    @property
     def headers(self) -> list[str]:
         """The loops."""
         if self.extent == 1:
             return ["for _ in range(begin, end):", f"for {self.name} in range({self.count}):"]
-        length = f"{CHUNK}" if self.count % CHUNK == 0 else f"min({CHUNK}, {self.count} - {CHUNK} * chunk)"
-        return ["for chunk in range(begin, end):", f"for {self.name} in range({length}):"]
+        if self.whole:
+            return ["for chunk in range(begin, end):", f"for {self.name} in range({CHUNK}):"]
+        stop = f"min({CHUNK} * chunk + {CHUNK}, {self.count})"
+        return ["for chunk in range(begin, end):", f"for {self.name} in range({CHUNK} * chunk, {stop}):"]
 
     @property
     def index(self) -> str:
         """The place of the present element."""
-        return self.name if self.extent == 1 else f"chunk, {self.name}"
+        return f"chunk, {self.name}" if self.whole else self.name
 
     @property
     def remark(self) -> str:
@@ -99,7 +106,7 @@ class Flat:
 
     def arguments(self, kernel: Kernel, names: Names) -> tuple[Array, ...]:
         """The function's arguments: single numbers, and arrays that all lie alike."""
-        shape = (self.count,) if self.extent == 1 else (self.extent, CHUNK)
+        shape = (self.extent, CHUNK) if self.whole else (self.count,)
         placed = [*(store.target for store in kernel.stores), *kernel.operands, *(e.placed for e in kernel.extras)]
         return tuple(
             Array(name, each.value.dtype, (1,) if is_number(each) else shape)
