@@ -1,0 +1,49 @@
+"""How fast does the machine run a plan's training step? The same batch again and again, and reading timed apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+from brainrun.execute import Executor
+from brainrun.readers.dataset import Dataset
+from brainrun.readers.order import training_batches
+from brainrun.stage import Orders, Stage
+from brainrun.throughput import Throughput
+from brainrun.train import rate_of
+
+_WARM_UP = 5
+DEFAULT_STEPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Steady-state speed without reading, the objective of each step, and what reading one batch took this rank."""
+
+    samples_per_second: float
+    loss_by_step: tuple[float, ...]
+    reading_seconds_a_batch: float
+
+
+def bench(executor: Executor, dataset: Dataset, steps: int, *, seed: int) -> Bench:
+    """Train `steps` steps on one batch after a few to warm up."""
+    training = executor.plan.training
+    orders = Orders(seed, dataset.count, "as they are")
+    fill = Stage(executor.train, executor.rank, dataset, training.batch).training(
+        orders, training_batches(dataset.count, training.batch)
+    )
+    fill(0)
+    began = perf_counter()
+    inputs = fill(0)
+    reading = perf_counter() - began
+    throughput = Throughput(training.batch)
+    losses = []
+    for step in range(_WARM_UP + steps):
+        if step == _WARM_UP:
+            throughput.resume()
+        executor.set_scalars(seed=seed, step=step, rate=rate_of(training, 0))
+        executor.train.run(inputs)
+        if step >= _WARM_UP:
+            throughput.step()
+        losses.append(executor.train.result(executor.objective))
+    return Bench(throughput.samples_per_second(), tuple(losses), reading)

@@ -1,0 +1,167 @@
+"""`brainrun`: run a plan, or a `.brain` file, on as many ranks as it is for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from brainrun.errors import RunError
+from brainrun.kernels import cache_folder
+from brainrun.launch import launch, leave_pid
+from brainrun.mesh import AgreedFailure, World, launched, open_world
+from brainrun.options import RunOptions
+from brainrun.plan.store import read_plan, require_ranks
+from brainrun.progress import Show
+from brainrun.run import run
+from brainrun.train import Length
+
+_EXAMPLES = """examples:
+  brainrun net.plan                          train as the plan says, on the ranks it is for
+  brainrun -n 4 net.brain --epochs 2         compile first, then train two epochs on four ranks
+  mpiexec -n 8 brainrun net.plan             the same under a launcher of yours (or srun)
+  brainrun net.plan --mode eval --from runs/net-1/weights.safetensors
+  brainrun net.plan --mode predict --from weights.safetensors --run-dir out
+  brainrun net.plan --mode bench --steps 500 --json speed.json
+
+environment:
+  BRAINC_CACHE    where compiled kernels are kept (default: ~/.cache/brainc)
+
+exit status: 0 fine, 1 the input is at fault, 2 wrong usage
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run; the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    asked = _parser().parse_args(given)
+    try:
+        if asked.plan.suffix == ".brain":
+            return _compile_and_run(asked, given)
+        return _start(asked, given)
+    except (RunError, AgreedFailure) as error:
+        print(f"brainrun: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _start(asked: argparse.Namespace, given: list[str]) -> int:
+    """Run here if this is a rank or the only one; otherwise start the ranks."""
+    under_mpi = launched(os.environ)
+    if not under_mpi:
+        plan, _ = read_plan(asked.plan)
+        ranks = plan.mesh.data * plan.mesh.model
+        if asked.ranks is not None:
+            require_ranks(plan, asked.ranks, asked.plan)
+        if ranks > 1:
+            live = ["--show-live"] if _shown(asked) == "terminal" else []
+            return launch(ranks, [*given, *live])
+    return _as_rank(asked, asked.plan, open_world(with_mpi=under_mpi))
+
+
+def _as_rank(asked: argparse.Namespace, plan: Path, world: World) -> int:
+    if asked.pids is not None:
+        leave_pid(asked.pids, world.rank)
+    return run(_options(asked, plan), world)
+
+
+def _compile_and_run(asked: argparse.Namespace, given: list[str]) -> int:
+    """Compile in a process of its own, because a compute node's runtime knows nothing of the language."""
+    with tempfile.TemporaryDirectory(prefix="brainrun-") as folder:
+        plan = Path(folder) / f"{asked.plan.stem}.plan"
+        if launched(os.environ):
+            return _compile_on_rank_0(asked, plan)
+        status = _compiled(asked.plan, plan)
+        if status:
+            return status
+        asked.data_dir = asked.data_dir or asked.plan.resolve().parent
+        replaced = [str(plan) if word == str(asked.plan) else word for word in given]
+        asked.plan = plan
+        return _start(asked, [*replaced, "--data-dir", str(asked.data_dir)])
+
+
+def _compile_on_rank_0(asked: argparse.Namespace, plan: Path) -> int:
+    world = open_world(with_mpi=True)
+    status = world.broadcast(_compiled(asked.plan, plan) if world.rank == 0 else None)
+    if status:
+        return status
+    asked.data_dir = asked.data_dir or asked.plan.resolve().parent
+    return _as_rank(asked, plan, world)
+
+
+def _compiled(source: Path, plan: Path) -> int:
+    """Compile a file into a plan; the compiler's exit status. It prints its own messages."""
+    command = [sys.executable, "-m", "brainc.cli", "compile", str(source), "-o", str(plan)]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+
+
+def _options(asked: argparse.Namespace, plan: Path) -> RunOptions:
+    length = None
+    if asked.steps is not None:
+        length = Length(asked.steps, "steps")
+    elif asked.epochs is not None:
+        length = Length(asked.epochs, "epochs")
+    return RunOptions(
+        plan=plan,
+        mode=asked.mode,
+        length=length,
+        seed=asked.seed,
+        order="as they are" if asked.no_shuffle else "shuffled",
+        run_folder=asked.run_dir,
+        threads=asked.threads,
+        data_folder=asked.data_dir,
+        weights=getattr(asked, "from"),
+        json=asked.json,
+        show=_shown(asked),
+        cache=cache_folder(os.environ),
+    )
+
+
+def _shown(asked: argparse.Namespace) -> Show:
+    if asked.quiet:
+        return "nothing"
+    return "terminal" if asked.show_live or sys.stdout.isatty() else "lines"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="brainrun",
+        description="Run a compiled plan: train, evaluate, predict or measure.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("plan", type=Path, metavar="net.plan|net.brain", help="a plan, or a network to compile first")
+    add("-n", dest="ranks", type=_positive, metavar="N", help="ranks to start (default: as many as the plan is for)")
+    add("--mode", choices=("train", "eval", "predict", "bench"), default="train", help="what to do (default: train)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=_positive, metavar="N", help="train so many steps, whatever the plan says")
+    length.add_argument("--epochs", type=_positive, metavar="N", help="train so many epochs, whatever the plan says")
+    add("--seed", type=int, metavar="S", help="seed of weights, dropout and sample order (default: the plan's)")
+    add("--no-shuffle", action="store_true", help="take the samples in the order of their file")
+    add("--run-dir", type=Path, metavar="DIR", help="where to leave weights and metrics (default: runs/NAME-1, …)")
+    add("--threads", type=_positive, metavar="T", help="threads a rank (default: its share of the node's cores)")
+    add("--data-dir", type=Path, metavar="DIR", help="where the data's paths start (default: as compiled)")
+    add("--from", type=Path, metavar="CHECKPOINT", help="start from these weights (safetensors, PyTorch's or ours)")
+    add("--json", type=Path, metavar="FILE", help="write what came of the run as one JSON object")
+    add("--quiet", action="store_true", help="print errors only")
+    add("--show-live", action="store_true", help=argparse.SUPPRESS)
+    add("--pids", type=Path, help=argparse.SUPPRESS)
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

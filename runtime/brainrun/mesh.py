@@ -1,0 +1,329 @@
+"""How do ranks speak with each other? Communicators of the mesh, transfers bound once, and failures all learn of.
+
+This is the only module that imports mpi4py.MPI; a run of one rank imports it only when an MPI launcher started it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainrun.errors import RunError
+from brainrun.plan.schema import AllReduce, Exchange, Message, Transfer
+from brainrun.plan.schema import Mesh as Shape
+from brainrun.pool import usable_cores
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+T = TypeVar("T")
+
+_LAUNCHED = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "MPI_LOCALRANKID")
+
+
+def launched(environment: Mapping[str, str]) -> bool:
+    """Whether an MPI launcher started this process."""
+    return any(name in environment for name in _LAUNCHED)
+
+
+class AgreedFailure(Exception):
+    """A rank failed, and all ranks know: each ends with status 1, and rank 0 prints this message."""
+
+
+class BoundTransfer(Protocol):
+    """A transfer between fixed places in memory, started and awaited once a step."""
+
+    def start(self) -> None:
+        """Begin it: from now on its buffers belong to it."""
+        ...
+
+    def wait(self) -> None:
+        """Return when it is complete."""
+        ...
+
+
+class World(Protocol):
+    """All ranks of a run, seen from one of them."""
+
+    rank: int
+    size: int
+    local_rank: int
+    local_size: int
+
+    def form(self, shape: Shape) -> None:
+        """Arrange the ranks as the plan's mesh; before any `bind`."""
+        ...
+
+    def bind(self, transfer: Transfer, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
+        """Fix a transfer's places in memory."""
+        ...
+
+    def progress(self) -> None:
+        """Let messages under way move on."""
+        ...
+
+    def agree_on_error(self, failure: RunError | None) -> None:
+        """Meet all ranks; AgreedFailure on all of them if any has a failure."""
+        ...
+
+    def broadcast(self, value: T | None) -> T:
+        """Rank 0's value."""
+        ...
+
+    def gather(self, value: T) -> list[T]:
+        """All ranks' values on rank 0, in their order; nothing on others."""
+        ...
+
+    def cores(self) -> tuple[int, ...]:
+        """The cores of this node that this rank has to itself, at least one."""
+        ...
+
+    def close(self) -> None:
+        """Give bound transfers back."""
+        ...
+
+    def abort(self) -> None:
+        """End all ranks now, with status 1."""
+        ...
+
+
+@contextmanager
+def agreed(world: World) -> Iterator[None]:
+    """All ranks do this block, and go on only if none of them failed in it."""
+    failure: RunError | None = None
+    try:
+        yield
+    except RunError as error:
+        failure = error
+    world.agree_on_error(failure)
+
+
+def share_of_cores(sets: Sequence[tuple[int, ...]], member: int) -> tuple[int, ...]:
+    """The cores of one of a node's ranks, given the set that each may use.
+
+    Ranks that may use the same cores divide them, the first ones taking more where it does not come out even; with more
+    ranks than cores they share one.
+    """
+    own = sets[member]
+    alike = [place for place, cores in enumerate(sets) if cores == own]
+    count, place = len(alike), alike.index(member)
+    if count >= len(own):
+        return (own[place % len(own)],)
+    return own[len(own) * place // count : len(own) * (place + 1) // count]
+
+
+def open_world(*, with_mpi: bool) -> World:
+    """The ranks of this run. RunError where MPI is needed and cannot be loaded."""
+    if not with_mpi:
+        return Alone()
+    # Only here, since a run of one rank needs no MPI library; importing it initialises it.
+    import mpi4py
+
+    mpi4py.rc.thread_level = "serialized"
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise RunError(
+            f"MPI cannot be loaded: {error}", remedy="install brainc[mpi], or load your site's MPI"
+        ) from None
+    return MpiWorld(MPI)
+
+
+class Alone:
+    """A run of one rank: nobody to speak with."""
+
+    rank = 0
+    size = 1
+    local_rank = 0
+    local_size = 1
+
+    def form(self, shape: Shape) -> None:
+        """A mesh of one."""
+
+    def bind(self, transfer: Transfer, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
+        """A sum over one member is there already."""
+        del view
+        match transfer:
+            case AllReduce():
+                return _Nothing()
+            case Exchange(name=name):
+                raise ValueError(f"{name} is an exchange, and there is nobody to exchange with")
+            case _:
+                assert_never(transfer)
+
+    def progress(self) -> None:
+        """Nothing is under way."""
+
+    def agree_on_error(self, failure: RunError | None) -> None:
+        """AgreedFailure if there is a failure."""
+        if failure is not None:
+            raise AgreedFailure(str(failure))
+
+    def broadcast(self, value: T | None) -> T:
+        """The value itself."""
+        assert value is not None
+        return value
+
+    def gather(self, value: T) -> list[T]:
+        """The value alone."""
+        return [value]
+
+    def cores(self) -> tuple[int, ...]:
+        """All cores that the process may use."""
+        return usable_cores()
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def abort(self) -> None:
+        """Nobody else has to be ended."""
+
+
+class _Nothing:
+    """A transfer that is complete as soon as it is started."""
+
+    def start(self) -> None:
+        """Nothing to begin."""
+
+    def wait(self) -> None:
+        """Nothing to await."""
+
+
+class MpiWorld:
+    """The ranks of MPI's world as a mesh: rank = data coordinate · model + model coordinate."""
+
+    def __init__(self, mpi: Any) -> None:
+        self._mpi = mpi
+        world: MPI.Intracomm = mpi.COMM_WORLD
+        self._world = world
+        self.rank = world.Get_rank()
+        self.size = world.Get_size()
+        self._node = world.Split_type(mpi.COMM_TYPE_SHARED, self.rank)
+        self.local_rank = self._node.Get_rank()
+        self.local_size = self._node.Get_size()
+        self._core_sets: list[tuple[int, ...]] = self._node.allgather(usable_cores())
+        self._groups: dict[str, Any] = {}
+        self._bound: list[MPI.Prequest] = []
+        self._under_way: list[MPI.Request] = []
+
+    def form(self, shape: Shape) -> None:
+        """One communicator a row and a column of the mesh, and one for all ranks."""
+        data, model = divmod(self.rank, shape.model)
+        self._groups = {
+            "world": self._world.Dup(),
+            "data": self._world.Split(model, data),
+            "model": self._world.Split(data, model),
+        }
+
+    def bind(self, transfer: Transfer, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
+        """A persistent request for each message, or for the collective where the library has such."""
+        match transfer:
+            case AllReduce(group=group, buffer=buffer, elements=elements):
+                return self._bind_sum(self._groups[group], view(buffer).reshape(-1)[:elements])
+            case Exchange(sends=sends, receives=receives):
+                group_of_model = self._groups["model"]
+                requests: list[MPI.Prequest] = [
+                    group_of_model.Recv_init(_part(view, message), message.peer) for message in receives
+                ]
+                requests += [group_of_model.Send_init(_part(view, message), message.peer) for message in sends]
+                self._bound += requests
+                return _Persistent(self._mpi, requests, self._under_way)
+            case _:
+                assert_never(transfer)
+
+    def _bind_sum(self, group: MPI.Intracomm, values: NDArray[Any]) -> BoundTransfer:
+        if group.Get_size() == 1:
+            return _Nothing()
+        try:
+            request = group.Allreduce_init(self._mpi.IN_PLACE, values, self._mpi.SUM)
+        except NotImplementedError:  # MPI before 4.0
+            return _Sum(self._mpi, group, values, self._under_way)
+        self._bound.append(request)
+        return _Persistent(self._mpi, [request], self._under_way)
+
+    def progress(self) -> None:
+        """MPI libraries move large messages only while they are called; which request is asked about is no matter."""
+        if self._under_way:
+            self._under_way[0].Test()
+
+    def agree_on_error(self, failure: RunError | None) -> None:
+        """AgreedFailure with the message of the lowest rank that has one."""
+        messages = self._world.allgather(None if failure is None else str(failure))
+        for rank, message in enumerate(messages):
+            if message is not None:
+                alike = all(other == message for other in messages)
+                raise AgreedFailure(message if alike or message.startswith("[rank") else f"[rank {rank}] {message}")
+
+    def broadcast(self, value: T | None) -> T:
+        """Rank 0's value, pickled."""
+        received: T = self._world.bcast(value, root=0)
+        return received
+
+    def gather(self, value: T) -> list[T]:
+        """All ranks' values on rank 0."""
+        return self._world.gather(value, root=0) or []
+
+    def cores(self) -> tuple[int, ...]:
+        """This rank's share of what the node's ranks may use."""
+        return share_of_cores(self._core_sets, self.local_rank)
+
+    def close(self) -> None:
+        """Give back what `bind` made; MPICH complains about what is left."""
+        for request in self._bound:
+            request.Free()
+        self._bound = []
+
+    def abort(self) -> None:
+        """MPI_Abort."""
+        self._world.Abort(1)
+
+
+class _Persistent:
+    """Requests that are started again each step."""
+
+    def __init__(self, mpi: Any, requests: list[Any], under_way: list[Any]) -> None:
+        self._startall = mpi.Prequest.Startall
+        self._waitall = mpi.Request.Waitall
+        self._requests = requests
+        self._under_way = under_way
+
+    def start(self) -> None:
+        """Start all of them."""
+        self._startall(self._requests)
+        self._under_way.extend(self._requests)
+
+    def wait(self) -> None:
+        """Wait for all of them."""
+        self._waitall(self._requests)
+        for request in self._requests:
+            self._under_way.remove(request)
+
+
+class _Sum:
+    """A sum over a group for libraries without persistent collectives."""
+
+    def __init__(self, mpi: Any, group: Any, values: NDArray[Any], under_way: list[Any]) -> None:
+        self._mpi = mpi
+        self._group = group
+        self._values = values
+        self._under_way = under_way
+        self._request: Any = None
+
+    def start(self) -> None:
+        """Start the non-blocking sum."""
+        self._request = self._group.Iallreduce(self._mpi.IN_PLACE, self._values, self._mpi.SUM)
+        self._under_way.append(self._request)
+
+    def wait(self) -> None:
+        """Wait for it."""
+        self._under_way.remove(self._request)
+        self._request.Wait()
+
+
+def _part(view: Callable[[str], NDArray[Any]], message: Message) -> NDArray[np.float32]:
+    part: NDArray[np.float32] = view(message.buffer).reshape(-1)[message.first : message.first + message.elements]
+    return part

@@ -1,0 +1,288 @@
+"""What does one rank do from beginning to end? Read the plan, get ready, do the work, report.
+
+Whatever may fail for reasons outside the program fails in an agreed block: all ranks learn of it and end alike.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import assert_never
+
+from brainrun.bench import DEFAULT_STEPS, bench
+from brainrun.checkpoint import initialise, load_weights, parameters_sha256, save_weights
+from brainrun.errors import DataError, PlanError, RunError
+from brainrun.evaluate import Evaluation
+from brainrun.execute import Executor, bytes_sent
+from brainrun.kernels import KernelSource, compile_missing, load, open_cache
+from brainrun.mesh import AgreedFailure, World, agreed
+from brainrun.native import Loader
+from brainrun.options import RunOptions
+from brainrun.plan.rules import broken_rules
+from brainrun.plan.schema import DataSection, PartSource, Plan
+from brainrun.plan.store import read_plan, require_ranks
+from brainrun.pool import Pool, pool_source
+from brainrun.predict import predict
+from brainrun.processor import this_processor
+from brainrun.progress import Watch, open_watch
+from brainrun.readers.dataset import Dataset, open_datasets
+from brainrun.report import Report
+from brainrun.run_folder import WEIGHTS, note_epoch, open_run_folder
+from brainrun.train import Epoch, Length, group_sizes, train
+
+
+def run(options: RunOptions, world: World) -> int:
+    """Run the plan on this rank; its exit status. Rank 0 alone prints."""
+    try:
+        _run(options, world)
+    except AgreedFailure as failure:
+        if world.rank == 0:
+            print(f"brainrun: {failure}", file=sys.stderr, flush=True)
+        return 1
+    except RunError as error:
+        print(f"brainrun: {error}", file=sys.stderr, flush=True)
+        world.abort()
+        return 1
+    except KeyboardInterrupt:
+        world.abort()
+        return 130
+    except Exception:  # a rank's main: a defect must end the other ranks too
+        traceback.print_exc()
+        sys.stderr.flush()
+        world.abort()
+        return 1
+    finally:
+        world.close()
+    return 0
+
+
+def _run(options: RunOptions, world: World) -> None:
+    clock = _Clock()
+    plan, texts = _plan(options, world)
+    world.form(plan.mesh)
+    watch = open_watch(options.show if world.rank == 0 else "nothing")
+    loader = Loader()
+    addresses = _kernels(plan, texts, options, world, watch, loader)
+    clock.lap("kernels")
+    cores = world.cores()
+    threads = options.threads or len(cores)
+    with Pool(addresses[pool_source().name], threads, cores=cores if threads == len(cores) else ()) as pool:
+        with agreed(world):
+            datasets = _datasets(plan, options)
+        clock.lap("data")
+        with agreed(world):
+            executor = Executor(plan, addresses, pool, world)
+            if options.weights is None:
+                initialise(executor, _seed(plan, options))
+            else:
+                load_weights(executor, options.weights)
+        clock.lap("parameters")
+        _Work(options, world, executor, datasets, watch, clock).do()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A rank that is ready, and what it is to do."""
+
+    options: RunOptions
+    world: World
+    executor: Executor
+    datasets: Mapping[str, Dataset]
+    watch: Watch
+    clock: _Clock
+
+    def do(self) -> None:
+        """Do what the mode says, and report."""
+        match self.options.mode:
+            case "train":
+                self._finish(self._train())
+            case "eval":
+                self._finish(self._evaluate())
+            case "predict":
+                self._finish(self._predict())
+            case "bench":
+                self._finish(self._bench())
+            case _:
+                assert_never(self.options.mode)
+
+    def _train(self) -> Report:
+        plan, world = self.executor.plan, self.world
+        folder = self._folder()
+
+        def on_epoch(epoch: Epoch) -> None:
+            if world.rank == 0:
+                note_epoch(folder, epoch, self.clock.seconds())
+
+        history = train(
+            self.executor,
+            self.datasets,
+            self.options.length or _length(plan),
+            seed=_seed(plan, self.options),
+            order=self.options.order,
+            watch=self.watch,
+            bytes_a_step=self._bytes_a_step(),
+            on_epoch=on_epoch,
+        )
+        self.clock.lap("training")
+        with agreed(world):
+            save_weights(self.executor, world, folder / WEIGHTS)
+        self.clock.lap("saving")
+        self.watch.say(f"weights in {folder / WEIGHTS}")
+        return Report(
+            steps=history.steps,
+            epochs=tuple({"epoch": epoch.epoch, **epoch.numbers} for epoch in history.epochs),
+            loss_by_step=tuple(history.loss_by_step),
+            samples_per_second=history.samples_per_second,
+        )
+
+    def _evaluate(self) -> Report:
+        roles = [role for role in ("validate", "test") if role in self.datasets] or ["train"]
+        numbers = {role: Evaluation(self.executor, self.datasets[role]).run() for role in roles}
+        self.clock.lap("evaluating")
+        for role, of_role in numbers.items():
+            self.watch.say(f"{role}  " + "  ".join(f"{name} {value:.6g}" for name, value in of_role.items()))
+        return Report(epochs=({"epoch": 0, **numbers},))
+
+    def _predict(self) -> Report:
+        dataset = self.datasets["predict" if "predict" in self.datasets else "test"]
+        paths = predict(self.executor, dataset, self.world, self._folder())
+        self.clock.lap("predicting")
+        for path in paths:
+            self.watch.say(f"{dataset.count} predictions in {path}")
+        return Report()
+
+    def _bench(self) -> Report:
+        plan = self.executor.plan
+        length = self.options.length or Length(DEFAULT_STEPS, "steps")
+        if length.unit == "epochs":
+            length = Length(length.count * max(1, self.datasets["train"].count // plan.training.batch), "steps")
+        result = bench(self.executor, self.datasets["train"], length.count, seed=_seed(plan, self.options))
+        self.clock.lap("training")
+        measured = f"{result.samples_per_second:,.0f} samples/s measured"
+        self.watch.say(f"{measured}, {plan.prediction.samples_per_second:,.0f} predicted for {plan.prediction.machine}")
+        self.watch.say(
+            f"reading one batch takes a rank {result.reading_seconds_a_batch * 1e3:.2f} ms, beside the training"
+        )
+        return Report(
+            steps=length.count, loss_by_step=result.loss_by_step, samples_per_second=result.samples_per_second
+        )
+
+    def _folder(self) -> Path:
+        folder: Path | None = None
+        with agreed(self.world):
+            if self.world.rank == 0:
+                folder = open_run_folder(self.options.run_folder, self.executor.plan.name)
+        return self.world.broadcast(folder)
+
+    def _bytes_a_step(self) -> int:
+        return bytes_sent(self.executor.program.train, group_sizes(self.executor.plan.mesh))
+
+    def _finish(self, report: Report) -> None:
+        """Write the report where one is wanted."""
+        if not self.world.broadcast(self.options.json is not None):
+            return
+        sent = self.world.gather(self._bytes_a_step() * report.steps)
+        digest = parameters_sha256(self.executor, self.world)
+        with agreed(self.world):
+            if self.world.rank == 0 and self.options.json is not None:
+                report.write(self.options.json, self.executor.plan, tuple(sent), self.clock.laps, digest)
+
+
+class _Clock:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._began = self._last = perf_counter()
+
+    def lap(self, phase: str) -> None:
+        now = perf_counter()
+        self.laps[phase] = now - self._last
+        self._last = now
+
+    def seconds(self) -> float:
+        return perf_counter() - self._began
+
+
+def _plan(options: RunOptions, world: World) -> tuple[Plan, dict[str, str]]:
+    """The plan, read and checked by rank 0 alone, so that hundreds of ranks do not ask the file system at once."""
+    found: tuple[Plan, dict[str, str]] | None = None
+    with agreed(world):
+        if world.rank == 0:
+            plan, texts = read_plan(options.plan)
+            require_ranks(plan, world.size, options.plan)
+            for broken in broken_rules(plan, texts):
+                raise PlanError(f"breaks a rule of plans: {broken}", where=str(options.plan), remedy="compile it again")
+            found = plan, texts
+    return world.broadcast(found)
+
+
+def _kernels(
+    plan: Plan, texts: Mapping[str, str], options: RunOptions, world: World, watch: Watch, loader: Loader
+) -> dict[str, int]:
+    """The addresses of all kernels: the ranks of a node compile what is missing between them, then each loads all."""
+    processor = this_processor()
+    sources = [pool_source()]
+    sources += [
+        KernelSource(kernel.name, kernel.language, texts[kernel.file], str(options.plan / kernel.file))
+        for kernel in plan.kernels
+    ]
+    with agreed(world):
+        cache, warning = open_cache(options.cache)
+        compile_missing(
+            sources,
+            processor,
+            cache,
+            member=world.local_rank,
+            members=world.local_size,
+            processes=len(world.cores()),
+        )
+    if warning:
+        watch.say(warning)
+    with agreed(world):
+        return load(sources, processor, cache, loader)
+
+
+def _datasets(plan: Plan, options: RunOptions) -> Mapping[str, Dataset]:
+    folder = options.data_folder or options.plan / plan.data_folder
+    by_role = {section.role: section for section in plan.data}
+    match options.mode:
+        case "train":
+            wanted = ["train", *(role for role in ("validate", "test") if role in by_role)]
+        case "bench":
+            wanted = ["train"]
+        case "eval":
+            wanted = [role for role in ("validate", "test") if role in by_role] or ["train"]
+        case "predict":
+            wanted = ["predict" if "predict" in by_role else "test"]
+        case _:
+            assert_never(options.mode)
+    for role in wanted:
+        if role not in by_role:
+            raise DataError(
+                f"{options.mode} needs data, and the plan has none for {role}", remedy=f"add data {role} {{ … }}"
+            )
+    return open_datasets(_with_parts(plan.data, set(wanted)), folder, plan.inputs)
+
+
+def _with_parts(sections: tuple[DataSection, ...], wanted: set[str]) -> tuple[DataSection, ...]:
+    """The sections wanted, and those that they are parts of or that are parts of them: they decide who has which."""
+    while True:
+        pairs = [(section.role, section.source.role) for section in sections if isinstance(section.source, PartSource)]
+        more = wanted | {name for pair in pairs if set(pair) & wanted for name in pair}
+        if more == wanted:
+            return tuple(section for section in sections if section.role in wanted)
+        wanted = more
+
+
+def _length(plan: Plan) -> Length:
+    training = plan.training
+    return Length(training.epochs, "epochs") if training.epochs else Length(training.steps, "steps")
+
+
+def _seed(plan: Plan, options: RunOptions) -> int:
+    return plan.training.seed if options.seed is None else options.seed
