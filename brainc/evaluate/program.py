@@ -38,6 +38,9 @@ from brainrun import philox
 
 Array: TypeAlias = npt.NDArray[Any]
 
+LARGEST_INTERMEDIATE = 2**27
+"""The most elements of what is computed on the way to a sum of products: one gibibyte."""
+
 
 def evaluate(
     operations: Sequence[Operation],
@@ -126,7 +129,8 @@ def _contract(operation: Contract, left: Array, right: Array) -> Array:
     for window in operation.windows:
         factors.append(selection(window, lengths(operation)))
         letters.append(window.position + window.output + window.tap)
-    return np.asarray(np.einsum(_subscripts(letters, result), *factors, optimize="optimal"))
+    # Unless told that it may, einsum makes nothing larger than its operands, and then loops over all letters at once.
+    return np.asarray(np.einsum(_subscripts(letters, result), *factors, optimize=("optimal", LARGEST_INTERMEDIATE)))
 
 
 def _subscripts(letters: Sequence[str], result: str) -> str:
