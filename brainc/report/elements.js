@@ -27,7 +27,7 @@ const count = (value) => value.toLocaleString("en-US");
 const bytes = (value) => value < 1024 ? count(value) + " B" : scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]);
 const flops = (value) => scaled(value, 1000, ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP"]);
 const shape = (lengths) => lengths.length ? lengths.join("×") : "scalar";
-const percent = (share) => (share > 0 && share < 0.0995 ? (100 * share).toFixed(1) : Math.round(100 * share)) + " %";
+const percent = (share) => (share >= 0.0005 && share < 0.0995 ? (100 * share).toFixed(1) : Math.round(100 * share)) + " %";
 
 function seconds(value) {
   for (const [unit, size] of [["ns", 1e-9], ["µs", 1e-6], ["ms", 1e-3]]) {

@@ -42,6 +42,9 @@ function drawChoice() {
   const target = place("alternatives");
   if (facts.choice.why) target.append(html("p", { class: "why" }, facts.choice.why));
   target.append(rows);
+  if (Math.abs(chosen.seconds - facts.stepSeconds) > 0.01 * facts.stepSeconds) {
+    target.append(html("p", { class: "soft" }, `Splits are compared by a quicker estimate; the schedule made for the chosen one is predicted to take ${seconds(facts.stepSeconds)}.`));
+  }
   target.append(...splitTable(chosen, other));
 }
 

@@ -190,7 +190,8 @@ def _memory(memory: Memory, program: RankProgram, layer_places: Mapping[str, int
 def _life(life: Life) -> list[Any]:
     buffer = life.buffer
     words = f"{buffer.dtype} {storage_text(buffer.storage)}"
-    return [buffer.name, buffer.role, words, buffer.offset, buffer.bytes, life.first, life.last]
+    # Every buffer drawn is one of training: to say so before each name would only hide the names.
+    return [buffer.name.removeprefix("train:"), buffer.role, words, buffer.offset, buffer.bytes, life.first, life.last]
 
 
 def storage_text(storage: Storage) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from brainc.report.data import RankFact, Report, alike, report
@@ -20,7 +20,7 @@ from brainc.report.words import (
     slices_text,
     three_digits,
 )
-from brainrun.plan.schema import Alternative, Layer, Plan
+from brainrun.plan.schema import Alternative, Call, Layer, Plan, Start, Step, Wait
 
 COLUMNS = 100
 BARS = 40
@@ -118,17 +118,24 @@ def _memory(plan: Plan, facts: Report) -> Iterator[str]:
         memory = facts.memories[plan.ranks[group[0].rank].program]
         full, rest = (round(BARS * count / max(1, largest)) for count in (memory.peak_bytes, memory.arena_bytes))
         bar = "█" * full + "░" * (rest - full)
-        yield clip(
-            f"  {ranks_text(rank.rank for rank in group):<20} {bar:<{BARS}}  {bytes_text(memory.peak_bytes)}"
-            f" of {bytes_text(memory.arena_bytes)}"
-        )
-        step = program.train.steps[memory.fullest] if program.train.steps else None
+        label = yield from _label(ranks_text(rank.rank for rank in group), 20)
+        yield f"  {label:<20} {bar:<{BARS}}  {bytes_text(memory.peak_bytes)} of {bytes_text(memory.arena_bytes)}"
         parts = (f"{ROLE_NAMES[role]} {bytes_text(count)}" for role, count in memory.held if role != "scalar")
         held = "  ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
-        where = f"at step {memory.fullest + 1} of {memory.steps}"
-        layer = getattr(step, "layer", "")
-        for line in wrap(f"{where}{f', {printable(layer)}' if layer else ''}:  {held}", COLUMNS - 6):
+        doing = "".join(f", {step_text(step)}" for step in program.train.steps[memory.fullest : memory.fullest + 1])
+        for line in wrap(f"at step {memory.fullest + 1} of {memory.steps}{doing}:  {held}", COLUMNS - 6):
             yield "    " + line.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def step_text(step: Step) -> str:
+    """What a step does, in words."""
+    match step:
+        case Call(layer=layer, phase=phase):
+            return printable(f"{phase} of {layer}" if layer else phase)
+        case Start(transfer=name):
+            return printable(f"start of {name}")
+        case Wait(transfer=name):
+            return printable(f"wait for {name}")
 
 
 def _slices(held: Sequence[Holding]) -> Iterator[str]:
@@ -182,7 +189,8 @@ def _timeline(plan: Plan) -> Iterator[str]:
         return
     yield from heading(f"A TRAINING STEP, {seconds_text(end)} FROM LEFT TO RIGHT")
     for track in drawn[:SHOWN]:
-        yield f"  {clip(ranks_text(track.ranks), 15):<15} compute {strip(track.compute, end)}"
+        label = yield from _label(ranks_text(track.ranks), 15)
+        yield f"  {label:<15} compute {strip(track.compute, end)}"
         yield f"  {'':<15} wire    {strip(track.wire, end)}"
     yield from _and_more(len(drawn), "groups of ranks")
 
@@ -207,6 +215,10 @@ def _choice(facts: Report) -> Iterator[str]:
         differing = [pair for pair in other.splits if pair not in choice.chosen.splits]
         yield from _alternative("runner-up", other, differing, slower)
     yield from (f"  {line}" for line in wrap(printable(choice.why), COLUMNS - 4))
+    scheduled = facts.predicted.step_seconds
+    if abs(choice.chosen.step_seconds - scheduled) > 0.01 * scheduled:
+        yield "  Splits are compared by a quicker estimate; the schedule made for the chosen one is predicted to"
+        yield f"  take {seconds_text(scheduled)}."
 
 
 def _alternative(title: str, made: Alternative, splits: Sequence[tuple[str, str]], slower: str) -> Iterator[str]:
@@ -242,6 +254,14 @@ def clip(text: str, columns: int = COLUMNS) -> str:
 def ranks_count(count: int) -> str:
     """How many ranks, in words that agree."""
     return "1 rank" if count == 1 else f"{count} ranks"
+
+
+def _label(text: str, columns: int) -> Generator[str, None, str]:
+    """What stands before a drawing: the text, or nothing where it is too long, and then it has a line of its own."""
+    if len(text) <= columns:
+        return text
+    yield clip(f"  {text}")
+    return ""
 
 
 def _and_more(count: int, what: str) -> Iterator[str]:

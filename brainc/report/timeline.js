@@ -34,6 +34,7 @@ function drawTimeline() {
 }
 
 const FRAME = { left: 92, right: 8, top: 24, gap: 14 };
+const LETTER = 6.8;
 
 // The heights of a row's two lanes: generous where there are few rows.
 const lanes = () => facts.tracks.length > 2 ? { compute: 26, wire: 12 } : { compute: 44, wire: 20 };
@@ -97,6 +98,8 @@ function timelineLegend() {
 
 function timelinePicture(chart, view) {
   const total = Math.max(280, chart.clientWidth);
+  const longest = Math.max(...facts.tracks.map((track) => track.ranks.length));
+  FRAME.left = Math.round(Math.max(92, Math.min(total * 0.18, longest * LETTER + 14)));
   const width = total - FRAME.left - FRAME.right;
   const shown = facts.tracks.slice(view.first, view.first + LANES_SHOWN);
   const lane = lanes();

@@ -46,7 +46,7 @@ def seconds_text(seconds: float) -> str:
 def share_text(share: float) -> str:
     """A fraction in per cent: one digit after the point below ten, none above."""
     per_cent = 100 * share
-    return f"{per_cent:.1f} %" if 0 < per_cent < 9.95 else f"{per_cent:.0f} %"
+    return f"{per_cent:.1f} %" if 0.05 <= per_cent < 9.95 else f"{per_cent:.0f} %"
 
 
 def shape_text(shape: Sequence[int]) -> str:
@@ -60,30 +60,40 @@ def slices_text(slices: Sequence[Slice]) -> str:
 
 
 def ranks_text(ranks: Iterable[int]) -> str:
-    """Ranks in order, runs and regular strides drawn together: `ranks 0–3`, `ranks 1, 3 … 63`."""
-    ordered = sorted(set(ranks))
-    if len(ordered) == 1:
-        return f"rank {ordered[0]}"
+    """Ranks in order, runs and what recurs drawn together: `ranks 0–3`, `ranks 1, 3 … 63`, `ranks 0–1, 4–5 … 12–13`."""
+    runs = _runs(sorted(set(ranks)))
+    words = [str(first) if first == last else f"{first}–{last}" for first, last in runs]
+    if len(runs) == 1 and runs[0][0] == runs[0][1]:
+        return f"rank {words[0]}"
     parts: list[str] = []
-    while ordered:
-        length = _run(ordered)
-        first, last, stride = ordered[0], ordered[length - 1], ordered[1] - ordered[0] if length > 1 else 1
-        if length < 3 and stride != 1:
-            length, last = 1, first
-        if length == 1:
-            parts.append(str(first))
-        else:
-            parts.append(f"{first}–{last}" if stride == 1 else f"{first}, {first + stride} … {last}")
-        ordered = ordered[length:]
+    at = 0
+    while at < len(runs):
+        alike = _alike(runs[at:])
+        parts += [words[at], f"{words[at + 1]} … {words[at + alike - 1]}"] if alike > 3 else words[at : at + alike]
+        at += alike
     return "ranks " + ", ".join(parts)
 
 
-def _run(ordered: Sequence[int]) -> int:
-    """How many of the first numbers follow each other at one distance."""
-    length = min(2, len(ordered))
-    while length < len(ordered) and ordered[length] - ordered[length - 1] == ordered[1] - ordered[0]:
-        length += 1
-    return length
+def _runs(ordered: Sequence[int]) -> list[tuple[int, int]]:
+    """The first and last of each stretch of numbers that follow one another."""
+    runs: list[tuple[int, int]] = []
+    for number in ordered:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+def _alike(runs: Sequence[tuple[int, int]]) -> int:
+    """How many of the first runs have one length and follow each other at one distance."""
+    count = 1
+    while count < len(runs):
+        moved = runs[count][0] - runs[count - 1][0]
+        if moved != runs[1][0] - runs[0][0] or runs[count][1] - runs[count - 1][1] != moved:
+            break
+        count += 1
+    return count
 
 
 def printable(text: str) -> str:

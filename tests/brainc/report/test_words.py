@@ -28,7 +28,9 @@ def test_times_are_written_in_the_unit_that_suits_them(seconds: float, text: str
     assert seconds_text(seconds) == text
 
 
-@pytest.mark.parametrize(("share", "text"), [(0.0, "0 %"), (0.034, "3.4 %"), (0.25, "25 %"), (1.0, "100 %")])
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0 %"), (1e-7, "0 %"), (0.034, "3.4 %"), (0.25, "25 %"), (1.0, "100 %")]
+)
 def test_shares_are_written_in_per_cent(share: float, text: str) -> None:
     assert share_text(share) == text
 
@@ -41,6 +43,8 @@ def test_shares_are_written_in_per_cent(share: float, text: str) -> None:
         ((0, 2), "ranks 0, 2"),
         ((0, 2, 4, 6), "ranks 0, 2 … 6"),
         ((0, 1, 2, 3, 8, 9, 10, 11), "ranks 0–3, 8–11"),
+        ((0, 1, 4, 5, 8, 9, 12, 13), "ranks 0–1, 4–5 … 12–13"),
+        ((0, 2, 4, 6, 20, 21), "ranks 0, 2 … 6, 20–21"),
         ((0, 1, 5), "ranks 0–1, 5"),
         ((0, 7, 9), "ranks 0, 7, 9"),
     ],
