@@ -151,7 +151,8 @@ def _reduce(operation: Reduce, operands: Sequence[Array]) -> Array:
 
 def _draw(operation: Draw, *, seed: int, step: int, first_sample: int) -> Array:
     result = operation.result
-    samples = np.arange(first_sample, first_sample + result.shape[0])
-    features = np.arange(np.prod(result.shape[1:], dtype=np.int64))
+    sample, feature = operation.first
+    samples = first_sample + sample + np.arange(result.shape[0])
+    features = feature + np.arange(np.prod(result.shape[1:], dtype=np.int64))
     kept = philox.keep_mask(seed, operation.stream, step, samples, features, operation.keep)
     return np.where(kept, 1 / operation.keep, 0.0).reshape(result.shape)
