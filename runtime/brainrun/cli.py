@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brainrun.errors import RunError
+from brainrun.first_death import leave_pid
 from brainrun.kernels import cache_folder
-from brainrun.launch import launch, leave_pid
+from brainrun.launch import launch
 from brainrun.mesh import AgreedFailure, World, launched, open_world
 from brainrun.options import RunOptions
 from brainrun.plan.store import read_plan, require_ranks

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, NoReturn, TextIO
 
 from brainrun.errors import RunError
+from brainrun.first_death import FirstDeath
 
 _SECONDS_TO_END = 5
 _INTERRUPTED = 130
@@ -50,7 +51,7 @@ def launch(ranks: int, arguments: Sequence[str]) -> int:
     """Run `brainrun ARGUMENTS` on so many ranks; the exit status. A rank that died is named on standard error."""
     launcher = find_launcher()
     with tempfile.TemporaryDirectory(prefix="brainrun-") as folder:
-        command = [str(launcher), *_flags(launcher), "-n", str(ranks)]
+        command = [str(launcher), *launcher_flags(launcher), "-n", str(ranks)]
         command += [sys.executable, "-m", "brainrun.cli", *arguments, "--pids", folder]
         # A session of its own, so that Ctrl-C reaches us alone and we end the ranks in order.
         process = subprocess.Popen(
@@ -60,6 +61,7 @@ def launch(ranks: int, arguments: Sequence[str]) -> int:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        deaths = FirstDeath(Path(folder), ranks)
         said: list[str] = []
         relays = [
             _relayed(process.stdout, sys.stdout, said),
@@ -76,25 +78,25 @@ def launch(ranks: int, arguments: Sequence[str]) -> int:
             return _INTERRUPTED
         finally:
             signal.signal(signal.SIGTERM, before)
-        death = death_of_a_rank("".join(said), _ranks_by_pid(Path(folder)))
+        death = death_of_a_rank("".join(said), deaths.first())
     if death:
         print(f"brainrun: {death}", file=sys.stderr)
     return min(status, 255) if status >= 0 else 1
 
 
-def leave_pid(folder: Path, rank: int) -> None:
-    """Note which process this rank is, for whoever started the launcher."""
-    (folder / f"{rank}.pid").write_text(str(os.getpid()))
+def death_of_a_rank(said: str, first: tuple[int, int] | None) -> str:
+    """Which rank a signal ended, in words, from what the launcher said; nothing where none was.
 
-
-def death_of_a_rank(said: str, ranks_by_pid: dict[int, int]) -> str:
-    """Which rank a signal ended, in words, from what the launcher said; nothing where none was."""
+    `first` is the (rank, pid) that ended before the others, where that is known: MPICH's launcher may report one that
+    it ended itself.
+    """
     rank, pid, number = -1, 0, 0
     if (found := _OPEN_MPI.search(said)) is not None:
         rank, pid, number = (int(group) for group in found.groups())
     elif (at := _HYDRA_PID.search(said)) is not None and (code := _HYDRA_CODE.search(said)) is not None:
         pid, number = int(at.group(1)), int(code.group(1))
-        rank = ranks_by_pid.get(pid, -1)
+    if first is not None:
+        rank, pid = first
     if not _is_signal(number):
         return ""
     name = signal.Signals(number).name
@@ -113,17 +115,13 @@ def _is_signal(number: int) -> bool:
     return number > 2 and number in set(signal.Signals)
 
 
-def _flags(launcher: Path) -> list[str]:
+def launcher_flags(launcher: Path) -> list[str]:
     """What Open MPI must be told: root is allowed, more ranks than cores too, and we place the threads ourselves."""
     version = subprocess.run([str(launcher), "--version"], capture_output=True, text=True, check=False).stdout
     if not any(name in version for name in ("Open MPI", "OpenRTE", "PRRTE", "prte")):
         return []
     root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
     return [*root, "--oversubscribe", "--bind-to", "none"]
-
-
-def _ranks_by_pid(folder: Path) -> dict[int, int]:
-    return {int(path.read_text() or 0): int(path.stem) for path in folder.glob("*.pid")}
 
 
 def _relayed(source: IO[bytes] | None, target: TextIO, said: list[str]) -> threading.Thread:
