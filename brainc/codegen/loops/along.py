@@ -151,7 +151,7 @@ class _Classes:
             body.write(
                 f"total[lane] += exp(x[{self._each}] - largest[lane])",
                 f"x_here = x[{self._each}]",
-                f"chosen[lane] = x_here if label[{self._one}] == k else chosen[lane]",
+                f"chosen[lane] += x_here if label[{self._one}] == k else 0.0",
             )
         with body.under(LANE_LOOP):
             self._store("log(total[lane]) + largest[lane] - chosen[lane]", self._one, "0")

@@ -13,55 +13,63 @@ from brainc.ir.tensor import Concatenate, Draw, Slice
 
 
 class _Around:
-    """Loops around the axis that is cut: features before it, and what lies behind each of its elements."""
+    """Loops around the axis that is cut: as few as will do, or with one for the channel where `rows` are needed."""
 
-    def __init__(self, shape: tuple[int, ...], axis: int) -> None:
+    def __init__(self, shape: tuple[int, ...], axis: int, rows: bool) -> None:
         features = shape[1:]
         cut = axis - 1
-        before = features[:cut]
-        inner = prod(features[cut + 1 :])
-        self.inner = [("behind", inner)] if inner > 1 else []
-        # The first feature axis, the channel, keeps a loop of its own: extras may have one element for each channel.
-        self.outer = [("channel", before[0])] if before else []
-        if len(before) > 1:
-            self.outer.append(("before", prod(before[1:])))
+        self.first = cut == 0
+        self.behind = prod(features[cut + 1 :])
+        before = (
+            [("channel", features[0]), ("before", prod(features[1:cut]))]
+            if rows
+            else [("before", prod(features[:cut]))]
+        )
+        self.outer = [] if self.first else [each for each in before if each[1] > 1 or each[0] == "channel"]
+        # What lies behind an element of the cut axis goes with it, unless the cut axis is the channel and is asked for.
+        self.inner = [("behind", self.behind)] if rows and self.first and self.behind > 1 else []
+        self.merged = 1 if self.inner else self.behind
 
     def shape(self, blocks: int, length: int) -> tuple[int, ...]:
         """The shape of a tensor with this length along the cut axis."""
-        return (blocks, *(each for _, each in self.outer), length, *(each for _, each in self.inner), LANES)
+        return (
+            blocks,
+            *(each for _, each in self.outer),
+            length * self.merged,
+            *(each for _, each in self.inner),
+            LANES,
+        )
 
-    def index(self, along: str) -> str:
-        """The index of the present element, `along` its place in the cut axis."""
+    def index(self, start: int) -> str:
+        """The index of the present element, where the loop's first has place `start` in the cut axis."""
+        along = f"{start * self.merged} + along" if start else "along"
         return ", ".join(["block", *(name for name, _ in self.outer), along, *(name for name, _ in self.inner), "lane"])
 
     def loops(self, length: int) -> list[str]:
         """All loops inside a block, over `length` elements of the cut axis."""
-        return [*loops([*self.outer, ("along", length), *self.inner]), LANE_LOOP]
+        return [*loops([*self.outer, ("along", length * self.merged), *self.inner]), LANE_LOOP]
 
-    def row(self, along: str) -> str:
+    def row(self, start: int) -> str:
         """The place in the first feature axis."""
-        return "channel" if self.outer else along
-
-
-def _shifted(start: int) -> str:
-    return f"{start} + along" if start else "along"
+        if self.first:
+            return f"{start} + along" if start else "along"
+        return "channel"
 
 
 def concatenate_function(kernel: Kernel, core: Concatenate) -> Function:
     """`y` is the operands one after the other."""
     samples = lane_count(kernel.operands)
     blocks, axis = blocks_of(samples), core.axis
-    around = _Around(core.result.shape, axis)
     epilogue = epilogue_of(kernel, numbered("x", len(kernel.operands)))
+    around = _Around(core.result.shape, axis, epilogue.reads_rows)
     body = Body()
     epilogue.write_numbers(body)
     start = 0
     with body.under("for block in range(begin, end):"):
         for name, value in zip(epilogue.names.operands, core.operands, strict=True):
-            to = _shifted(start)
             with body.under(*around.loops(value.shape[axis])):
-                element = Leaf("element", f"{name}[{around.index('along')}]")
-                epilogue.write(body, element, Place(around.index(to), around.row(to)))
+                element = Leaf("element", f"{name}[{around.index(0)}]")
+                epilogue.write(body, element, Place(around.index(start), around.row(start)))
             start += value.shape[axis]
     shapes = [around.shape(blocks, value.shape[axis]) for value in core.operands]
     lengths = " + ".join(str(value.shape[axis]) for value in core.operands)
@@ -81,13 +89,13 @@ def slice_function(kernel: Kernel, core: Slice) -> Function:
     """`y` is a range of `x` along one axis."""
     samples = lane_count(kernel.operands)
     blocks, axis, length = blocks_of(samples), core.axis, core.result.shape[core.axis]
-    around = _Around(core.result.shape, axis)
     epilogue = epilogue_of(kernel, ("x",))
+    around = _Around(core.result.shape, axis, epilogue.reads_rows)
     body = Body()
     epilogue.write_numbers(body)
     with body.under("for block in range(begin, end):", *around.loops(length)):
-        element = Leaf("element", f"x[{around.index(_shifted(core.start))}]")
-        epilogue.write(body, element, Place(around.index("along"), around.row("along")))
+        element = Leaf("element", f"x[{around.index(core.start)}]")
+        epilogue.write(body, element, Place(around.index(0), around.row(0)))
     source = around.shape(blocks, core.source.shape[axis])
     last = core.start + length - 1
     return Function(

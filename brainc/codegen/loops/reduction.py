@@ -8,7 +8,7 @@ the product of the levels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from brainc.codegen.loops.access import Layout, number_lines
@@ -69,7 +69,7 @@ def _by_blocks(body: Body, loop: Lettered, expression: Expression) -> int:
     """A sum for every sample: samples stay side by side."""
     layout = loop.layout
     summed = _summed_axes(layout, loop.result)
-    levels = _levels(summed, outer=1)
+    levels = _levels(summed, 1)
     body.write(f"total = local({LANES})", *([f"partial = local({LANES})"] if levels.partial else []))
     sums = _Sum("total[lane]", "partial[lane]", LANE_LOOP, "")
     with body.under("for block in range(begin, end):", *loops(layout.axes(loop.result))):
@@ -86,10 +86,10 @@ def _over_lanes(body: Body, loop: Lettered, expression: Expression) -> tuple[int
     summed = _summed_axes(layout, loop.result)
     if len(kept) == 1 and prod(length for _, length in summed) < LANES // 2 and kept[0][1] > 1:
         return _grouped(body, loop, expression)
-    levels = _levels(summed, outer=layout.blocks)
-    body.write(f"total = local({LANES})", *([f"partial = local({LANES})"] if levels.inner else []))
+    levels = _levels(summed, layout.blocks)
+    body.write(f"total = local({LANES})", *([f"partial = local({LANES})"] if levels.partial else []))
     sums = _Sum("total[lane]", "partial[lane]", LANE_LOOP, _limit(layout))
-    levels = _Levels((f"for block in range({layout.blocks}):", *levels.outer), levels.inner, bool(levels.inner))
+    levels = replace(levels, outer=(f"for block in range({layout.blocks}):", *levels.outer))
     with body.under(*_part_loops(kept)):
         body.write(*_unravelled(kept))
         _accumulate(body, loop, expression, sums, levels)
@@ -130,7 +130,7 @@ def _plain(body: Body, loop: Lettered, expression: Expression) -> tuple[int, str
     kept = layout.axes(loop.result)
     with body.under(*_part_loops(kept)):
         body.write(*_unravelled(kept))
-        levels = _levels(_summed_axes(layout, loop.result), outer=1)
+        levels = _levels(_summed_axes(layout, loop.result), 1)
         _accumulate(body, loop, expression, _Sum("total", "partial", "", ""), levels)
         _store(body, loop, "total", layout.index(loop.result))
     return prod(length for _, length in kept), _part_remark(kept)
@@ -145,12 +145,10 @@ class _Levels:
     partial: bool
 
 
-def _levels(axes: Sequence[tuple[str, int]], outer: int) -> _Levels:
-    """Cut a sum over `axes`, itself repeated `outer` times, into partial sums of at most 128 terms."""
-    if outer * prod(length for _, length in axes) <= RUN:
+def _levels(axes: Sequence[tuple[str, int]], repeated: int) -> _Levels:
+    """Cut a sum over `axes`, made `repeated` times over, into partial sums of at most 128 terms."""
+    if not axes or repeated * prod(length for _, length in axes) <= RUN:
         return _Levels((), tuple(loops(axes)), False)
-    if not axes:
-        return _Levels((), (), True)
     name, length = axes[-1]
     headers = loops(axes[:-1])
     if length <= RUN:

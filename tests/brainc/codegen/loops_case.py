@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from brainrun.plan.schema import Lanes, Panels, Plain, Storage
 from brainrun.plan.storage import stored_shape, to_panels
 from brainrun.processor import this_processor
 
+Array: TypeAlias = NDArray[Any]
 ORIGIN = Origin("some.layer", Span(Source("net.brain", ""), 0, 0))
 ABSURD_LABEL = 1 << 30
 """The label in lanes beyond the last sample: whoever looks it up is found out."""
@@ -55,7 +57,7 @@ def kernel_of(core: Operation, stores: tuple[Store, ...] = (), extras: tuple[tup
     )
 
 
-def in_memory(array: NDArray, storage: Storage) -> NDArray:
+def in_memory(array: Array, storage: Storage) -> Array:
     """The array as it lies in memory; beyond the last sample stands what must not be counted."""
     kind = np.int32 if array.dtype.kind == "i" else np.float32
     match storage:
@@ -71,7 +73,7 @@ def in_memory(array: NDArray, storage: Storage) -> NDArray:
             return np.array(array, kind)
 
 
-def from_memory(stored: NDArray, storage: Storage) -> NDArray:
+def from_memory(stored: Array, storage: Storage) -> Array:
     """The inverse of `in_memory`."""
     match storage:
         case Lanes(samples=samples):
@@ -94,7 +96,7 @@ class Compiled:
     text: KernelText
     address: int
 
-    def __call__(self, *arrays: NDArray, begin: int, end: int, integers: tuple[int, ...] = ()) -> None:
+    def __call__(self, *arrays: Array, begin: int, end: int, integers: tuple[int, ...] = ()) -> None:
         numbers = np.array(integers or self.text.integers, np.int64)
         passed = (*arrays, numbers) if numbers.size else arrays
         pointers = np.array([array.ctypes.data for array in passed], np.int64)
@@ -109,9 +111,9 @@ def compiled(text: KernelText) -> Compiled:
     return Compiled(text, _loader().address(object_code(module, this_processor()), text.name))
 
 
-def buffers(kernel: Kernel, values: Mapping[str, NDArray]) -> dict[str, NDArray]:
+def buffers(kernel: Kernel, values: Mapping[str, Array]) -> dict[str, Array]:
     """Every buffer of the kernel in memory; targets that are not given are full of what was there before."""
-    found: dict[str, NDArray] = {}
+    found: dict[str, Array] = {}
     extras = (extra.placed for extra in kernel.extras)
     for each in (*(store.target for store in kernel.stores), *kernel.operands, *extras):
         name, storage = each.value.name, each.storage
@@ -124,7 +126,7 @@ def buffers(kernel: Kernel, values: Mapping[str, NDArray]) -> dict[str, NDArray]
     return found
 
 
-def run(kernel: Kernel, values: Mapping[str, NDArray], cut: int = 0) -> dict[str, NDArray]:
+def run(kernel: Kernel, values: Mapping[str, Array], cut: int = 0) -> dict[str, Array]:
     """The targets in memory after the kernel ran in one piece, or in pieces of `cut` parts, the last ones first."""
     text = emit(kernel)
     function = compiled(text)
@@ -135,7 +137,7 @@ def run(kernel: Kernel, values: Mapping[str, NDArray], cut: int = 0) -> dict[str
     return {store.target.value.name: memory[store.target.value.name] for store in kernel.stores}
 
 
-def results(kernel: Kernel, values: Mapping[str, NDArray]) -> dict[str, NDArray]:
+def results(kernel: Kernel, values: Mapping[str, Array]) -> dict[str, Array]:
     """What the kernel makes of logical arrays, as logical arrays."""
     made = run(kernel, values)
     return {
@@ -144,7 +146,7 @@ def results(kernel: Kernel, values: Mapping[str, NDArray]) -> dict[str, NDArray]
     }
 
 
-def expected(kernel: Kernel, values: Mapping[str, NDArray]) -> dict[str, NDArray]:
+def expected(kernel: Kernel, values: Mapping[str, Array]) -> dict[str, Array]:
     """The same in float64, by the reference evaluation and NumPy's broadcasting."""
     core = kernel.core
     seed, step, first = values.get("context", (0, 0, 0))
@@ -160,7 +162,7 @@ def expected(kernel: Kernel, values: Mapping[str, NDArray]) -> dict[str, NDArray
     return {store.target.value.name: ex.evaluate(store.expression, known) for store in kernel.stores}
 
 
-def assert_as_expected(kernel: Kernel, values: Mapping[str, NDArray], tolerance: float = 1e-5) -> None:
+def assert_as_expected(kernel: Kernel, values: Mapping[str, Array], tolerance: float = 1e-5) -> None:
     """Every target within `tolerance`, relative to the size of what is compared."""
     made, wanted = results(kernel, values), expected(kernel, values)
     for name, array in wanted.items():
@@ -170,7 +172,7 @@ def assert_as_expected(kernel: Kernel, values: Mapping[str, NDArray], tolerance:
         )
 
 
-def assert_cuts_agree(kernel: Kernel, values: Mapping[str, NDArray]) -> None:
+def assert_cuts_agree(kernel: Kernel, values: Mapping[str, Array]) -> None:
     """Bit for bit the same in one piece and in pieces of one part."""
     whole, pieces = run(kernel, values), run(kernel, values, cut=1)
     for store in kernel.stores:
