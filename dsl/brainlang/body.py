@@ -7,6 +7,7 @@ from brainlang import syntax
 from brainlang.diagnostics import Report, counted, listed, nearest
 from brainlang.fold import Budget, Evaluator, described
 from brainlang.layers import Group, is_legal_name
+from brainlang.parse import KEYWORDS
 from brainlang.program import (
     Apply,
     Argument,
@@ -77,8 +78,9 @@ class BodyEvaluator(Evaluator):
         if word in self.module.blocks:
             self.report.add(expression.span, f"'{word}' is a block", f"use it in a pipe, or call it: {word}(…)")
             return None
+        keyword = "a keyword, " if word in KEYWORDS else ""
         remedy = nearest(base or word, self.scope)
-        self.report.add(expression.span, f"'{word}' is no tensor and no constant", remedy)
+        self.report.add(expression.span, f"'{word}' is {keyword}no tensor and no constant", remedy)
         return None
 
     def for_item(self, expression: syntax.ForItem) -> None:
@@ -137,8 +139,8 @@ class BodyEvaluator(Evaluator):
 
     def _repeated(self, call: syntax.Invocation, count: int, value: Value | None, span: Span) -> Value | None:
         outer = self.group
+        self.budget.spend(count, span)
         for _ in range(count):
-            self.budget.spend(1, span)
             self.group = outer.add_repetition()
             value = self._apply(call, (value,), span, repeated=True)
             if value is None:
@@ -279,8 +281,10 @@ class BodyEvaluator(Evaluator):
         sound = True
         for argument in named:
             if argument.name not in names or argument.name in given:
-                problem = "is given twice" if argument.name in given else f"is no parameter of the block '{name}'"
-                remedy = nearest(argument.name, names) or f"its parameters are {listed(names, 'and')}"
+                twice = argument.name in given
+                problem = "is given twice" if twice else f"is no parameter of the block '{name}'"
+                close = "" if twice else nearest(argument.name, names)
+                remedy = close or f"its parameters are {listed(names, 'and')}"
                 self.report.add(argument.span, f"'{argument.name}' {problem}", remedy)
                 sound = False
             given[argument.name] = argument.value

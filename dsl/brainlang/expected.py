@@ -10,6 +10,7 @@ ORDERINGS = frozenset(("EQUALS", "UNEQUAL", "LESS", "AT_MOST", "MORE", "AT_LEAST
 OPERATORS = ORDERINGS | {"PLUS", "MINUS", "STAR", "SLASH", "FLOOR", "PERCENT", "POWER", "AND", "OR", "IF"}
 SECTIONS = frozenset(("NETWORK", "BLOCK", "DATA", "TRAIN", "PARALLEL", "TRUENORTH", "USE"))
 STATEMENTS_OF_NETWORKS = frozenset(("INPUT", "LOSS", "METRIC", "OUTPUT"))
+WORDS = ("NAME", "NUMBER", "TEXT", "DOTTED")
 SIGN_OF = {kind: sign for sign, kind in SIGNS.items()}
 
 Fault = tuple[str, str]  # message and remedy
@@ -34,12 +35,12 @@ def _misplaced_statement(pieces: Sequence[Piece], began: int, place: int, accept
     match first.kind:
         case "RBRACE" if place == began:
             return "this '}' closes nothing", "remove it, or add the '{' it belongs to"
-        case "$END" if place == began:
-            return "the file ends inside a '{ … }'", "add '}'"
         case "NAME" if at_top and place == began and word in STATEMENTS_OF_NETWORKS:
             return f"'{first.text}' belongs inside 'network name {{ … }}'", ""
         case "NAME" if at_top and place == began and first.text == "return":
             return "'return' belongs inside 'block name(…) { … }'", ""
+        case "DOTTED" if place == began:
+            return f"'{first.text}' begins no statement", "a name that is given has no dots"
         case "NAME" if at_top and place == began:
             remedy = nearest(first.text, [section.lower() for section in (*SECTIONS, "LET")])
             if pieces[place + 1].kind == "EQUAL":
@@ -58,7 +59,7 @@ def _misplaced_statement(pieces: Sequence[Piece], began: int, place: int, accept
         return f"'{first.text}' belongs inside 'network name {{ … }}'", ""
     if first.text == "let":
         return "'let' cannot stand in this section", "constants are defined at the top, in a block or in a network"
-    if here.kind == "NAME":
+    if here.kind in ("NAME", "DOTTED"):
         words = nearest(first.text, ["input", "loss", "metric", "output", "let", "return", "place"])
         return f"'{here.text}' cannot follow '{first.text}'", words or f"write {first.text} = …"
     return None
@@ -70,6 +71,8 @@ def _broken_header(pieces: Sequence[Piece], began: int, place: int, accepted: Se
     if place == began:
         return None
     before = pieces[place - 1]
+    if keyword in ("metric", "loss", "output", "input", "let") and place == began + 1 and here.kind == "EQUAL":
+        return f"'{keyword}' is a keyword and needs a name", f"write {keyword} name = …, or choose another name"
     if accepted <= {"NAME"} or (keyword == "block" and "NAME" in accepted and "RPAR" in accepted):
         what = {"block": "a block's name or parameter", "data": "a role", "input": "a name or a type"}
         wanted = what.get(keyword, "a name")
@@ -80,8 +83,6 @@ def _broken_header(pieces: Sequence[Piece], began: int, place: int, accepted: Se
         return f"expected {wanted}, not {_named(here)}", ""
     if here.kind == "NEWLINE" and accepted == {"LBRACE"}:
         return f"'{keyword}' needs its '{{' on the same line", f"write {keyword} … {{"
-    if keyword in ("metric", "loss", "output", "input", "let") and place == began + 1 and here.kind == "EQUAL":
-        return f"'{keyword}' is a keyword and needs a name", f"write {keyword} name = …, or choose another name"
     if here.kind == "LBRACE" and keyword == "block" and before.kind == "NAME":
         return "a block needs its parameters", f"write block {before.text}(x) {{"
     return None
@@ -92,22 +93,16 @@ def _broken_expression(pieces: Sequence[Piece], began: int, place: int, accepted
     here, before = pieces[place], pieces[place - 1] if place > began else pieces[place]
     if here.kind == "EQUAL" and accepted & OPERATORS:
         return "'=' cannot stand inside an expression", "equality is written '=='; an argument's name is a single word"
-    if here.kind == "FOR" or (here.text == "for" and "COMMA" not in accepted):
+    if here.text == "for" and "EQUAL" not in accepted:
         return "'for' stands inside a list only", "write [value for layer]"
     if before.kind == "BAR" and "NAME" in accepted:
         return f"after '|' comes a layer, not {_named(here)}", "write x | relu, or x | conv(20, kernel=5)"
     if here.kind in OPERATORS and "BAR" in accepted and not accepted & {"PLUS"}:
         return f"{_named(here)} cannot follow a pipe's stage", "put the pipe in parentheses: (x | relu) + y"
-    if here.kind == "ELSE" or (before.kind != "ELSE" and accepted <= OPERATORS | {"ELSE"} and "ELSE" in accepted):
+    if here.text == "else" or ("ELSE" in accepted and here.kind == "NEWLINE"):
         return "a choice is written a if condition else b", ""
-    if here.kind in ("NAME", "NUMBER", "TEXT", "DOTTED") and before.kind in (
-        "NAME",
-        "NUMBER",
-        "TEXT",
-        "DOTTED",
-        "RPAR",
-    ):
-        return f"{_named(here)} cannot follow {_named(before)}", f"expected {_expectation(accepted)}"
+    if here.kind in WORDS and before.kind in (*WORDS, "RPAR"):
+        return f"{_named(here)} cannot follow {_named(before)}: expected {_expectation(accepted)}", ""
     return None
 
 
@@ -126,7 +121,7 @@ def _named(piece: Piece) -> str:
 
 def _expectation(accepted: Set[str]) -> str:
     """What may stand here, in words: `an expression`, `',' or ')'`."""
-    rest = set(accepted) - {"$END"}
+    rest = set(accepted) - ({"$END", "RBRACE"} if "NEWLINE" in accepted else {"$END"})
     words = []
     if rest >= EXPRESSION - {"LSQB"}:
         words.append("an expression")

@@ -263,10 +263,10 @@ class Evaluator(ABC):
     def _arithmetic(self, left: Number, sign: str, right: Number, span: Span) -> Value | None:
         a, b = left.value, right.value
         if (sign in ("/", "//", "%") and b == 0) or (sign == "**" and a == 0 and b < 0):
-            self.report.add(span, "division by zero", "the divisor is 0")
+            self.report.add(span, "division by zero")
             return None
         if sign == "**" and a < 0 and b != int(b):
-            self.report.add(span, "a root of a negative number is not a number", "")
+            self.report.add(span, "a root of a negative number is not a number")
             return None
         # An integer power is computed only when it fits: 9**9**9 has 370 million digits.
         if (

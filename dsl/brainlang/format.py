@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from brainlang.diagnostics import BrainError
 from brainlang.layout import INDENT, WIDTH, Bracket, Part, bracketed, broken, flat
@@ -46,7 +46,7 @@ class Entry:
 
 
 def format_source(text: str, path: str = "net.brain") -> str:
-    """The text in the one layout: it says the same, and every comment is kept. Raises BrainError where it cannot be read."""
+    """The text in the one layout: it says the same and keeps every comment. Raises BrainError if it cannot be read."""
     source = Source(path, text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
     _, diagnostics = parse(source)
     if diagnostics:
@@ -136,7 +136,7 @@ class _Entries:
 
 def _spaced(entries: Sequence[Entry]) -> list[Entry]:
     """The entries with the blank lines they shall have: none inside the braces' edges, one around sections."""
-    for before, entry in zip(entries, entries[1:], strict=False):
+    for before, entry in pairwise(entries):
         if before.opens or entry.closes:
             entry.blank_before = False
         elif entry.depth == 0 and (before.closes or (entry.opens and before.first_piece is not None)):

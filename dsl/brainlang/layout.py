@@ -62,6 +62,8 @@ def _bracket(pieces: Sequence[Piece], start: int, *, commas: bool) -> tuple[Brac
     """The bracket that opens at `start`, and the place behind it."""
     elements: list[Element] = []
     above: list[str] = []
+    below: list[str] = []
+    behind = ""
     place = start + 1
     ends = frozenset((*_CLOSERS, "COMMA", "COMMENT", "NEWLINE"))
     parts: list[Part] = []
@@ -72,17 +74,22 @@ def _bracket(pieces: Sequence[Piece], start: int, *, commas: bool) -> tuple[Brac
         place += 1
         if piece.kind == "COMMENT":
             on_own_line = pieces[place - 2].kind == "NEWLINE"
-            if not parts and not on_own_line and elements and not above:
+            if parts and on_own_line:
+                below.append(piece.text)
+            elif parts:
+                behind = _joined(behind, piece.text)
+            elif not on_own_line and elements and not above:
                 last = elements[-1]
                 elements[-1] = Element(last.above, last.parts, _joined(last.behind, piece.text))
             else:
                 above.append(piece.text)
         elif piece.kind == "COMMA" or piece.kind in _CLOSERS:
-            if parts or (above and piece.kind in _CLOSERS):
-                # A comment behind the last element, before the closing bracket, stands behind that element.
-                elements.append(Element(tuple(above), tuple(parts), ""))
-                above, parts = [], []
+            if parts:
+                elements.append(Element(tuple(above), tuple(parts), behind))
+                above, below, parts, behind = below, [], [], ""
             if piece.kind in _CLOSERS:
+                if above:
+                    elements.append(Element(tuple(above), (), ""))
                 return Bracket(pieces[start], tuple(elements), piece, commas), place
 
 
@@ -104,7 +111,7 @@ def flat(parts: Sequence[Part], *, inside: bool = False) -> str:
 
 
 def _flat_bracket(bracket: Bracket) -> str:
-    inner = ", ".join(flat(element.parts, inside=True) for element in bracket.elements)
+    inner = ", ".join(flat(element.parts, inside=True) for element in bracket.elements if element.parts)
     return f"{bracket.opener.text}{inner}{bracket.closer.text}"
 
 

@@ -87,7 +87,7 @@ class _Reader:
                 checkpoint = _copy(self.parser)
                 continue
             place += 1
-            if piece.kind in ("NEWLINE", "LBRACE"):
+            if piece.kind in ("NEWLINE", "LBRACE", "RBRACE"):
                 began, checkpoint = place, _copy(self.parser)
         return result
 
@@ -110,6 +110,9 @@ class _Reader:
     def _report(self, began: int, place: int, checkpoint: InteractiveParser) -> None:
         """One diagnostic for the statement, unless one of its pieces or brackets has been reported already."""
         piece, end = self.pieces[place], self.pieces[place].end
+        if piece.kind == "$END":
+            self._report_open_brace()
+            return
         first = self.pieces[began].start
         if any(first <= start <= end for start in self.reported):
             return
@@ -118,17 +121,32 @@ class _Reader:
         for good in range(began, place):
             self.parser.feed_token(self._token(good))
         message, remedy = explain(self.pieces, began, place, _accepted(self.parser))
-        if piece.kind == "NEWLINE" or piece.kind == "$END":
+        if piece.kind == "NEWLINE":
             before = self.pieces[place - 1] if place > began else piece
             span = Span(self.source, before.end, before.end)
         else:
             span = Span(self.source, piece.start, piece.end)
         self.diagnostics.append(Diagnostic(span, message, remedy))
 
+    def _report_open_brace(self) -> None:
+        """The file ends inside a `{ … }`: shown at the `{` that has no `}`."""
+        open_braces: list[Piece] = []
+        for piece in self.pieces:
+            if piece.kind == "LBRACE":
+                open_braces.append(piece)
+            elif piece.kind == "RBRACE" and open_braces:
+                open_braces.pop()
+        for piece in open_braces:
+            span = Span(self.source, piece.start, piece.end)
+            self.diagnostics.append(Diagnostic(span, "this '{' is never closed", "add '}'"))
+
     def _after_mistake(self, began: int, mistake: int) -> int:
-        """Where to read on: behind the statement that began at `began`, with all that it holds in braces."""
+        """Where to read on: at the end of the statement that began at `began`, with all that it holds in braces.
+
+        That place is always beyond `began`: a `}` there is either accepted, and ends the statement, or the mistake.
+        """
         if self.pieces[mistake].kind == "RBRACE" and mistake == began:
-            return mistake + 1 + (self.pieces[mistake + 1].kind == "NEWLINE")
+            return mistake + 1
         depth, place = 0, began
         while self.pieces[place].kind != "$END":
             kind = self.pieces[place].kind
@@ -136,10 +154,10 @@ class _Reader:
                 depth += 1
             elif kind == "RBRACE":
                 if depth == 0:
-                    return max(place, began)
+                    return place
                 depth -= 1
-            elif kind == "NEWLINE" and depth == 0 and place >= mistake:
-                return place + 1
+            elif kind == "NEWLINE" and depth == 0 and place >= mistake and self.pieces[place + 1].kind != "LBRACE":
+                return place
             place += 1
         return place
 

@@ -27,6 +27,9 @@ class SectionReader:
         name = section.name.text if section.name else section.keyword.text
         self._refuse_second(section, name)
         settings = self._settings(section)
+        if section.keyword.text != "parallel":
+            for statement in _place_statements(section.body):
+                self.report.add(statement.verb.span, "'place' belongs inside 'parallel { … }'", "move it there")
         match section.keyword.text:
             case "data":
                 if section.name and name not in ROLES:

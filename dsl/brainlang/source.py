@@ -77,4 +77,4 @@ class Span:
         shown = "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
         # A tab stays a tab below itself, so that the underline stands where the terminal puts the words.
         margin = "".join("\t" if c == "\t" else " " for c in shown[:begin])
-        return f"  {shown}\n  {margin}{'^' * max(1, end - begin)}"
+        return f"  {shown}".rstrip() + f"\n  {margin}{'^' * max(1, end - begin)}"

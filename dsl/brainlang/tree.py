@@ -118,7 +118,9 @@ class TreeBuilder(Transformer_NonRecursive[Token, syntax.FileTree]):
         """`place layer = split`."""
         verb, layer = self._word(parts[0]), self._word(parts[1])
         if verb.text != "place":
-            self._report(layer.span, f"'{layer.text}' cannot follow '{verb.text}'", "a setting is written key = value")
+            self._report(
+                verb.span, f"'{verb.text}' begins no statement of a section", "a setting is written key = value"
+            )
         return syntax.PlaceStatement(verb, layer, _expression(parts[3]), self._span(parts))
 
     # Expressions.
