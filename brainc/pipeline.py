@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from brainc import __version__
-from brainc.codegen.assemble import Assembled, Facts, assemble
-from brainc.codegen.llvm.registers import register_file
+from brainc.codegen.assemble import Assembled, Facts, Ranks, assemble, build_ranks
+from brainc.codegen.llvm.registers import RegisterFile, register_file
 from brainc.graph.build import build
 from brainc.ir import graph as ir_graph
 from brainc.ir import schedule as ir_schedule
 from brainc.ir import sharded as ir_sharded
 from brainc.ir import tensor as ir_tensor
 from brainc.ir.graph import LayerGraph
+from brainc.ir.sharded import ShardedProgram
+from brainc.ir.tensor import TensorProgram
 from brainc.machine import description
 from brainc.partition import apply
-from brainc.partition.mesh import Impossible, decide, meshes
+from brainc.partition.mesh import Candidate, Impossible, candidates, choice_of, meshes
 from brainc.settings.data import data_sections, input_facts
 from brainc.settings.options import CompileOptions
 from brainc.settings.parallel import parallel_options
@@ -62,25 +64,25 @@ def compile_program(program: Program, options: CompileOptions) -> Compiled:
     batch = settings.training.batch
     try:
         allowed = meshes(parallel.data, parallel.model, options.ranks or machine.cores_per_node)
-        decision = decide(graph, allowed, dict(parallel.placements), batch=batch, machine=machine)
+        found = candidates(graph, allowed, dict(parallel.placements), batch=batch, machine=machine)
     except Impossible as impossible:
         raise _diagnosed(impossible, program, graph) from None
     tensors = lower(graph, batch=batch, optimizer=settings.optimizer, settings=settings.settings)
     _check("tensor", ir_tensor.rules(tensors))
-    sharded = apply.apply(tensors, decision.assignment.by_layer, decision.mesh)
-    _check("partition", ir_sharded.rules(sharded))
+    registers = register_file(this_processor().features)
+    laid_out = [_laid_out(tensors, candidate, machine, registers) for candidate in found]
+    laid_out.sort(key=lambda layout: layout.ranks.prediction.step_seconds)
+    sharded, ranks = laid_out[0].sharded, laid_out[0].ranks
     facts = Facts(
         made_by=f"brainc {__version__}",
         training=settings.training,
         data=data,
         data_folder=_data_folder(options),
         inputs=input_facts(graph),
-        choice=decision.choice,
-        machine=machine,
+        choice=choice_of([(layout.candidate, layout.ranks.prediction.step_seconds) for layout in laid_out]),
     )
-    registers = register_file(this_processor().features)
-    assembled = assemble(graph, tensors, sharded, facts, registers)
-    for built in assembled.built:
+    assembled = assemble(graph, tensors, sharded, ranks, facts)
+    for built in ranks.built:
         for name, procedure in built.schedules:
             _check(f"schedule of {name}", ir_schedule.rules(procedure))
     _check("plan", broken_rules(with_files(assembled.plan, assembled.files), assembled.files))
@@ -88,12 +90,27 @@ def compile_program(program: Program, options: CompileOptions) -> Compiled:
         "graph": lambda: ir_graph.text(graph),
         "tensor": lambda: ir_tensor.text(tensors),
         "partition": lambda: ir_sharded.text(sharded),
-        "schedule": lambda: "\n".join(
-            ir_schedule.text(built.program.name, built.schedules) for built in assembled.built
-        ),
+        "schedule": lambda: "\n".join(ir_schedule.text(built.program.name, built.schedules) for built in ranks.built),
         "kernels": lambda: "\n".join(text for _, text in sorted(assembled.files.items())),
     }
     return Compiled(assembled, tuple((level, shown[level]()) for level in options.show))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """A candidate laid out in full: who holds what, and every rank's program with its predicted step."""
+
+    candidate: Candidate
+    sharded: ShardedProgram
+    ranks: Ranks
+
+
+def _laid_out(
+    tensors: TensorProgram, candidate: Candidate, machine: description.Machine, registers: RegisterFile
+) -> _Layout:
+    sharded = apply.apply(tensors, candidate.assignment.by_layer, candidate.mesh)
+    _check("partition", ir_sharded.rules(sharded))
+    return _Layout(candidate, sharded, build_ranks(sharded, machine, registers))
 
 
 def _check(level: str, broken: Iterator[str]) -> None:

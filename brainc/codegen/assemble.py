@@ -32,22 +32,31 @@ class Facts:
     data_folder: str
     inputs: tuple[schema.InputFact, ...]
     choice: Choice
-    machine: Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Every rank of a mesh with its program, what each kind of rank was built from, and the step that is predicted.
+
+    Ranks whose programs are equal share one.
+    """
+
+    programs: tuple[RankProgram, ...]
+    ranks: tuple[Rank, ...]
+    built: tuple[Built, ...]
+    prediction: Prediction
 
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """A plan, the files beside it by path, and what each kind of rank was built from."""
+    """A plan, and the files beside it by path."""
 
     plan: Plan
     files: dict[str, str]
-    built: tuple[Built, ...]
 
 
-def assemble(
-    graph: LayerGraph, tensors: TensorProgram, sharded: ShardedProgram, facts: Facts, registers: RegisterFile
-) -> Assembled:
-    """The plan for every rank of the mesh. Ranks whose programs are equal share one."""
+def build_ranks(sharded: ShardedProgram, machine: Machine, registers: RegisterFile) -> Ranks:
+    """The programs of all ranks of the mesh, laid against the machine."""
     mesh = sharded.mesh
     built: dict[tuple[int, int], Built] = {}
     programs: list[RankProgram] = []
@@ -63,21 +72,30 @@ def assemble(
             programs.append(program)
         parts = tuple(held(p.value, layout, mesh, data, model) for p, layout in sharded.parameters)
         ranks.append(Rank(data, model, programs.index(program), part.start, parts))
-    texts = {text.name: text for each in built.values() for text in each.kernels}
-    kernels = tuple(
-        schema.Kernel(text.name, text.language, _path(text)) for text in sorted(texts.values(), key=lambda t: t.name)
-    )
     intervals = tuple(
         interval
         for place, rank in enumerate(ranks)
-        for interval in timeline(programs[rank.program].train, place, mesh, facts.machine)
+        for interval in timeline(programs[rank.program].train, place, mesh, machine)
+    )
+    named = tuple(msgspec.structs.replace(program, name=f"program {place}") for place, program in enumerate(programs))
+    prediction = _prediction(machine, sharded.batch, intervals)
+    return Ranks(named, tuple(ranks), tuple(built.values()), prediction)
+
+
+def assemble(
+    graph: LayerGraph, tensors: TensorProgram, sharded: ShardedProgram, ranks: Ranks, facts: Facts
+) -> Assembled:
+    """The plan of the ranks that were built, with their kernels as files."""
+    texts = {text.name: text for each in ranks.built for text in each.kernels}
+    kernels = tuple(
+        schema.Kernel(text.name, text.language, _path(text)) for text in sorted(texts.values(), key=lambda t: t.name)
     )
     plan = Plan(
         schema=schema.VERSION,
         made_by=facts.made_by,
         target="cpu",
         name=graph.name,
-        mesh=mesh,
+        mesh=sharded.mesh,
         training=facts.training,
         data=facts.data,
         data_folder=facts.data_folder,
@@ -85,21 +103,17 @@ def assemble(
         parameters=_parameters(sharded),
         layers=_layers(graph, tensors, facts.choice),
         kernels=kernels,
-        programs=tuple(_named(program, place) for place, program in enumerate(programs)),
-        ranks=tuple(ranks),
-        prediction=_prediction(facts.machine, sharded.batch, intervals),
+        programs=ranks.programs,
+        ranks=ranks.ranks,
+        prediction=ranks.prediction,
         choice=facts.choice,
         files=(),
     )
-    return Assembled(plan, {_path(text): text.text for text in texts.values()}, tuple(built.values()))
+    return Assembled(plan, {_path(text): text.text for text in texts.values()})
 
 
 def _path(text: KernelText) -> str:
     return f"kernels/{text.name}.{SUFFIX[text.language]}"
-
-
-def _named(program: RankProgram, place: int) -> RankProgram:
-    return msgspec.structs.replace(program, name=f"program {place}")
 
 
 def _prediction(machine: Machine, batch: int, intervals: tuple[Interval, ...]) -> Prediction:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from brainc.ir.graph import LayerGraph
@@ -24,33 +24,35 @@ class Impossible(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """The mesh and the split of every layer, and the next best of them where there was another."""
+class Candidate:
+    """A mesh and a choice for every layer, worth laying out in full."""
 
     mesh: Mesh
     assignment: Assignment
-    second: tuple[Mesh, Assignment] | None
-
-    @property
-    def choice(self) -> PlanChoice:
-        """The decision in the plan's words."""
-        chosen = _alternative(self.mesh, self.assignment)
-        if self.second is None:
-            return PlanChoice(chosen, (), "there was no other way to spread it over this mesh")
-        other = _alternative(*self.second)
-        return PlanChoice(chosen, (other,), _why(chosen, other))
 
 
-def decide(
+MOST_CANDIDATES = 4
+_SPLIT_WORDS = {
+    "sample": "split by samples",
+    "output": "split by outputs",
+    "input": "split by inputs",
+    "replicate": "replicated",
+}
+
+
+def candidates(
     graph: LayerGraph,
     meshes: tuple[Mesh, ...],
     placements: Mapping[str, Split],
     *,
     batch: int,
     machine: Machine,
-) -> Decision:
-    """The fastest mesh and splits by the cost model; Impossible where a fixed mesh or placement cannot be."""
-    found: list[tuple[Mesh, Assignment]] = []
+) -> tuple[Candidate, ...]:
+    """The best few by the search's cost model, best first: of each mesh the best, and of the best mesh the next best.
+
+    Impossible where a fixed mesh or placement cannot be.
+    """
+    found: list[Candidate] = []
     for mesh in meshes:
         try:
             options = _options(graph, mesh, placements, batch)
@@ -58,15 +60,26 @@ def decide(
             if len(meshes) == 1:
                 raise
             continue
-        found.append((mesh, search(graph, options, batch=batch, mesh=mesh, machine=machine)))
+        found.append(Candidate(mesh, search(graph, options, batch=batch, mesh=mesh, machine=machine)))
     if not found:
         raise Impossible("", f"a mini-batch of {batch} cannot be spread as asked on any mesh", "use fewer ranks")
-    found.sort(key=lambda entry: entry[1].seconds)
-    mesh, best = found[0]
-    options = _options(graph, mesh, placements, batch)
-    other = runner_up(graph, options, best, batch=batch, mesh=mesh, machine=machine)
-    rest = found[1:2] + ([(mesh, other)] if other else [])
-    return Decision(mesh, best, min(rest, key=lambda entry: entry[1].seconds, default=None))
+    best = min(found, key=lambda candidate: candidate.assignment.seconds)
+    options = _options(graph, best.mesh, placements, batch)
+    other = runner_up(graph, options, best.assignment, batch=batch, mesh=best.mesh, machine=machine)
+    if other is not None:
+        found.append(Candidate(best.mesh, other))
+    found.sort(key=lambda candidate: candidate.assignment.seconds)
+    return tuple(found[:MOST_CANDIDATES])
+
+
+def choice_of(weighed: Sequence[tuple[Candidate, float]]) -> PlanChoice:
+    """The decision in the plan's words, from the candidates with their predicted step seconds, the fastest first."""
+    chosen, *others = (
+        Alternative(candidate.mesh, candidate.assignment.splits, seconds) for candidate, seconds in weighed
+    )
+    if not others:
+        return PlanChoice(chosen, (), "There was no other way to spread it over this mesh.")
+    return PlanChoice(chosen, (others[0],), _why(chosen, others[0]))
 
 
 def meshes(data: int | None, model: int | None, ranks: int) -> tuple[Mesh, ...]:
@@ -106,10 +119,6 @@ def _options(
     return found
 
 
-def _alternative(mesh: Mesh, assignment: Assignment) -> Alternative:
-    return Alternative(mesh, assignment.splits, assignment.seconds)
-
-
 def _why(chosen: Alternative, other: Alternative) -> str:
     """One sentence: by how much the next best is slower, and in what it differs."""
     margin = 100 * (other.step_seconds / chosen.step_seconds - 1) if chosen.step_seconds else 0.0
@@ -117,9 +126,9 @@ def _why(chosen: Alternative, other: Alternative) -> str:
         difference = f"data={other.mesh.data} × model={other.mesh.model}"
     else:
         changed = [
-            f"{name} by {theirs}"
+            f"{name} {_SPLIT_WORDS[theirs]}"
             for (name, ours), (_, theirs) in zip(chosen.splits, other.splits, strict=True)
             if ours != theirs
         ]
         difference = ", ".join(changed[:3]) + (" …" if len(changed) > 3 else "")
-    return f"predicted {margin:.1f} % faster than the next best, {difference}"
+    return f"It is predicted to be {margin:.1f} % faster than the next best: {difference}."
