@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brainrun.errors import RunError
 from brainrun.plan.schema import Buffer, Lanes, Panels, Plain, RankProgram
 from brainrun.plan.storage import NUMPY_TYPES, from_panels, stored_elements, stored_shape, to_panels
 
@@ -17,7 +18,13 @@ class Arena:
     """The rank's memory. It has state: the numbers in it. Views of it live as long as anything refers to them."""
 
     def __init__(self, program: RankProgram) -> None:
-        block = mmap.mmap(-1, max(program.arena_bytes, 1))
+        try:
+            block = mmap.mmap(-1, max(program.arena_bytes, 1))
+        except OSError as error:
+            raise RunError(
+                f"a rank of program {program.name} needs {program.arena_bytes:,} bytes: {error.strerror}",
+                remedy="start fewer ranks a node, or compile for more model ranks",
+            ) from None
         if hasattr(mmap, "MADV_HUGEPAGE"):
             block.madvise(mmap.MADV_HUGEPAGE)
         self._memory: NDArray[np.uint8] = np.frombuffer(block, np.uint8)

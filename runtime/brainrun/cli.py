@@ -77,27 +77,31 @@ def _compile_and_run(asked: argparse.Namespace, given: list[str]) -> int:
         plan = Path(folder) / f"{asked.plan.stem}.plan"
         if launched(os.environ):
             return _compile_on_rank_0(asked, plan)
-        status = _compiled(asked.plan, plan)
+        status = _compiled(asked, plan)
         if status:
             return status
+        if asked.ranks is not None:
+            require_ranks(read_plan(plan)[0], asked.ranks, asked.plan)
         asked.data_dir = asked.data_dir or asked.plan.resolve().parent
-        replaced = [str(plan) if word == str(asked.plan) else word for word in given]
+        replaced = [str(plan) if Path(word) == asked.plan else word for word in given]
         asked.plan = plan
         return _start(asked, [*replaced, "--data-dir", str(asked.data_dir)])
 
 
 def _compile_on_rank_0(asked: argparse.Namespace, plan: Path) -> int:
     world = open_world(with_mpi=True)
-    status = world.broadcast(_compiled(asked.plan, plan) if world.rank == 0 else None)
+    status = world.broadcast(_compiled(asked, plan) if world.rank == 0 else None)
     if status:
         return status
     asked.data_dir = asked.data_dir or asked.plan.resolve().parent
     return _as_rank(asked, plan, world)
 
 
-def _compiled(source: Path, plan: Path) -> int:
+def _compiled(asked: argparse.Namespace, plan: Path) -> int:
     """Compile a file into a plan; the compiler's exit status. It prints its own messages."""
-    command = [sys.executable, "-m", "brainc.cli", "compile", str(source), "-o", str(plan)]
+    command = [sys.executable, "-m", "brainc.cli", "compile", str(asked.plan), "-o", str(plan)]
+    if asked.ranks is not None:
+        command += ["--ranks", str(asked.ranks)]
     return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import ctypes
 import os
 import re
 import shutil
@@ -60,6 +61,7 @@ def launch(ranks: int, arguments: Sequence[str]) -> int:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         deaths = FirstDeath(Path(folder), ranks)
         said: list[str] = []
@@ -149,6 +151,11 @@ def _pass_on(line: str, target: TextIO, said: list[str]) -> None:
     else:
         target.write(line)
         target.flush()
+
+
+def _end_with_parent() -> None:
+    """Linux's PR_SET_PDEATHSIG: should we be killed, the launcher is told to end, and ends its ranks."""
+    ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainrun.errors import RunError
+from brainrun.errors import PlanError, RunError
 from brainrun.execute import Executor
 from brainrun.mesh import World, agreed
 from brainrun.plan.schema import Lanes, Output
@@ -48,10 +48,12 @@ def _parts(executor: Executor) -> list[Part]:
     storages = {buffer.name: buffer.storage for buffer in executor.program.buffers}
     found: list[Part] = []
     for output in executor.predict.outputs:
-        storage = storages[output.buffer]
-        if output.samples and isinstance(storage, Lanes):
-            values = samples_of_lanes(executor.predict.read(output), output.samples)
-            found.append((output, executor.rank.first_sample + output.first, values))
+        if not output.samples:
+            continue
+        if not isinstance(storages[output.buffer], Lanes):
+            raise PlanError(f"output {output.name} lies in {output.buffer}, which holds no samples")
+        values = samples_of_lanes(executor.predict.read(output), output.samples)
+        found.append((output, executor.rank.first_sample + output.first, values))
     return found
 
 

@@ -48,6 +48,8 @@ def run(options: RunOptions, world: World) -> int:
         world.abort()
         return 1
     except KeyboardInterrupt:
+        if world.size == 1:
+            print("brainrun: interrupted", file=sys.stderr)
         world.abort()
         return 130
     except Exception:  # a rank's main: a defect must end the other ranks too
@@ -60,7 +62,13 @@ def run(options: RunOptions, world: World) -> int:
     return 0
 
 
+_SWITCH_SECONDS = 5e-4
+"""How long the thread that prepares batches may hold Python's lock while the step wants it back; the usual 5 ms are
+longer than many a step."""
+
+
 def _run(options: RunOptions, world: World) -> None:
+    sys.setswitchinterval(_SWITCH_SECONDS)
     clock = _Clock()
     plan, texts = _plan(options, world)
     world.form(plan.mesh)

@@ -154,6 +154,16 @@ def test_an_interrupt_ends_all_ranks(tmp_path: Path, number: signal.Signals) -> 
     assert rank_processes(process, tmp_path) == []
 
 
+def test_ranks_do_not_outlive_a_killed_brainrun(tmp_path: Path) -> None:
+    process = endless(tmp_path, 2)
+    process.kill()
+    process.communicate(timeout=10)
+    until = time.perf_counter() + 10
+    while rank_processes(process, tmp_path) and time.perf_counter() < until:
+        time.sleep(0.05)
+    assert rank_processes(process, tmp_path) == []
+
+
 def test_an_exception_on_one_rank_ends_all_and_is_told_once(tmp_path: Path) -> None:
     plan = write_small(tmp_path, data=3)
     program = f"""

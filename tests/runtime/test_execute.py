@@ -1,0 +1,133 @@
+"""Procedures bound to memory: which calls become one table, and when messages may move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from brainrun.arena import Arena
+from brainrun.execute import BoundProcedure, Executor, bytes_sent
+from brainrun.mesh import Alone, BoundTransfer
+from brainrun.plan.schema import (
+    AllReduce,
+    Call,
+    Exchange,
+    Message,
+    Procedure,
+    Slice,
+    Start,
+    Step,
+    StepSchedule,
+    Training,
+    Transfer,
+    Wait,
+)
+from brainrun.train import rate_of
+from tests.runtime.small_plan import program, small_plan
+
+
+class Pen:
+    """Writes down what a procedure does, in place of a pool and of other ranks."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def run_at(self, address: int, calls: int) -> None:
+        assert address
+        self.written.append(f"{calls} calls")
+
+
+class Two(Alone):
+    """A world of two ranks, of which the other is pretended."""
+
+    size = 2
+
+    def __init__(self, pen: Pen) -> None:
+        self._pen = pen
+
+    def bind(self, transfer: Transfer, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
+        del view
+        return Said(self._pen, transfer.name)
+
+    def progress(self) -> None:
+        self._pen.written.append("progress")
+
+
+class Said:
+    def __init__(self, pen: Pen, name: str) -> None:
+        self._pen = pen
+        self._name = name
+
+    def start(self) -> None:
+        self._pen.written.append(f"start {self._name}")
+
+    def wait(self) -> None:
+        self._pen.written.append(f"wait {self._name}")
+
+
+def call(chained: bool = False) -> Call:
+    return Call("kernel", ("x",), 2, "layer", "forward", 0, 0, chained=chained)
+
+
+def written(*steps: Step) -> list[str]:
+    pen = Pen()
+    transfers = tuple(AllReduce(name, "world", "bucket", 4, "layer") for name in ("a", "b"))
+    procedure = Procedure((), steps, transfers, (), ())
+    arena = Arena(program(20, 4, Slice(0, 4), 0))
+    bound = BoundProcedure(procedure, arena, {"kernel": 1}, pen, Two(pen))  # type: ignore[arg-type]  # in place of a pool
+    bound.run({})
+    return pen.written
+
+
+def test_calls_between_transfers_are_one_table() -> None:
+    assert written(*[call()] * 9, Start("a"), Wait("a"), call()) == ["9 calls", "start a", "wait a", "1 calls"]
+
+
+def test_messages_move_between_short_tables_while_a_transfer_is_under_way() -> None:
+    steps: list[Step] = [call(), Start("a"), *[call()] * 6, Wait("a"), *[call()] * 6]
+    assert written(*steps) == [
+        "1 calls",
+        "start a",
+        "4 calls",
+        "progress",
+        "2 calls",
+        "progress",
+        "wait a",
+        "6 calls",
+    ]
+
+
+def test_a_chain_is_never_cut() -> None:
+    chain = [call(chained=True)] * 5 + [call()]
+    steps: list[Step] = [Start("a"), *[call()] * 3, *chain, call(), Wait("a")]
+    assert written(*steps) == ["start a", "9 calls", "progress", "1 calls", "progress", "wait a"]
+
+
+def test_bytes_sent_are_the_least_an_all_reduce_can_do_and_what_messages_hold() -> None:
+    transfers = (
+        AllReduce("sum", "data", "bucket", 1000, "layer"),
+        Exchange("halo", "all_gather", (Message(1, "x", 0, 10), Message(2, "x", 0, 5)), (), "layer"),
+    )
+    procedure = Procedure((), (), transfers, (), ())
+    assert bytes_sent(procedure, {"data": 4, "model": 3, "world": 12}) == 6000 + 60
+    assert bytes_sent(procedure, {"data": 1, "model": 3, "world": 3}) == 60
+
+
+def test_the_rate_falls_by_the_factor_after_every_so_many_epochs() -> None:
+    training = Training(1, 1, 0, 0, "sgd", 0.8, (StepSchedule(2, 0.5), StepSchedule(3, 0.1)))
+    np.testing.assert_allclose([rate_of(training, epoch) for epoch in range(5)], [0.8, 0.8, 0.4, 0.04, 0.02])
+
+
+@pytest.mark.parametrize("step", [0, 41])
+def test_scalars_are_set_for_kernels(step: int) -> None:
+    plan, _ = small_plan()
+    names = {kernel.name: 1 for kernel in plan.kernels}
+    executor = Executor(plan, names, Pen(), Alone())  # type: ignore[arg-type]  # as above
+    executor.set_scalars(seed=7, step=step, rate=0.5)
+    assert executor.arena.view("context").tolist() == [7, step, 0]
+    assert executor.arena.view("rate").tolist() == [0.5]
+    assert executor.arena.view("step").tolist() == [step + 1]
