@@ -278,6 +278,13 @@ def test_a_draw_is_the_runtime_s_mask_of_the_samples_in_the_global_batch() -> No
     assert 0 < np.count_nonzero(mask) < mask.size
 
 
+def test_a_rank_s_part_of_a_draw_is_that_part_of_the_whole_mask() -> None:
+    whole = Draw(value("mask", 4, 6), stream=9, keep=0.5, phase="forward", origin=HERE)
+    part = Draw(value("mask", 2, 3), stream=9, keep=0.5, phase="forward", origin=HERE, first=(1, 2))
+    expected = evaluate((whole,), {}, seed=3, step=5)["mask"][1:3, 2:5]
+    np.testing.assert_array_equal(evaluate((part,), {}, seed=3, step=5)["mask"], expected)
+
+
 def test_an_update_changes_all_its_targets_at_once() -> None:
     weight, velocity, gradient = value("w", 2), value("w.velocity", 2), value("dw", 2)
     swap = Update(
