@@ -68,9 +68,18 @@ def test_t3_a_letter_has_one_length() -> None:
     assert broken(replace(DENSE, result=short)) == ["T3: letter o is 2 long, and 3 in w, in train, layer hidden.dense"]
 
 
-def test_t4_a_result_s_letters_occur_in_an_operand() -> None:
-    wide = Map(Y, (X,), ("bo", "bi"), ex.Operand(0), "forward", HERE)
+def test_t4_the_letters_of_a_sum_occur_in_an_operand() -> None:
+    wide = Reduce(Y, (X,), ("bo", "bi"), ex.Operand(0), "global", "forward", HERE)
     assert broken(wide) == ["T4: y has letters ['o'] that no operand has, in train, layer hidden.dense"]
+
+
+def test_t4_the_letters_of_a_contraction_occur_in_an_operand() -> None:
+    wide = replace(DENSE, letters=("bo", "bi", "ji"))
+    assert broken(wide) == ["T4: y has letters ['o'] that no operand has, in train, layer hidden.dense"]
+
+
+def test_t4_a_map_may_repeat_its_operands_along_letters_of_its_own() -> None:
+    assert broken(Map(Y, (X,), ("bo", "bi"), ex.Operand(0), "forward", HERE)) == []
 
 
 def test_t4_a_window_s_letters_need_no_operand() -> None:
