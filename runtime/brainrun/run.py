@@ -139,6 +139,7 @@ class _Work:
         with agreed(world):
             save_weights(self.executor, world, folder / WEIGHTS)
         self.clock.lap("saving")
+        self.watch.say(_compared(history.samples_per_second, plan))
         self.watch.say(f"weights in {folder / WEIGHTS}")
         return Report(
             steps=history.steps,
@@ -170,8 +171,7 @@ class _Work:
             length = Length(length.count * max(1, self.datasets["train"].count // plan.training.batch), "steps")
         result = bench(self.executor, self.datasets["train"], length.count, seed=_seed(plan, self.options))
         self.clock.lap("training")
-        measured = f"{result.samples_per_second:,.0f} samples/s measured"
-        self.watch.say(f"{measured}, {plan.prediction.samples_per_second:,.0f} predicted for {plan.prediction.machine}")
+        self.watch.say(_compared(result.samples_per_second, plan))
         self.watch.say(
             f"reading one batch takes a rank {result.reading_seconds_a_batch * 1e3:.2f} ms, beside the training"
         )
@@ -285,6 +285,12 @@ def _with_parts(sections: tuple[DataSection, ...], wanted: set[str]) -> tuple[Da
         if more == wanted:
             return tuple(section for section in sections if section.role in wanted)
         wanted = more
+
+
+def _compared(measured: float, plan: Plan) -> str:
+    """What was measured beside what was predicted."""
+    predicted = plan.prediction
+    return f"{measured:,.0f} samples/s measured, {predicted.samples_per_second:,.0f} predicted for {predicted.machine}"
 
 
 def _length(plan: Plan) -> Length:
