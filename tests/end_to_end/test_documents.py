@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from brainc.machine import description
 from brainc.settings import data, fields, parallel, sources, train
 from brainlang.format import format_source
 
@@ -26,6 +27,12 @@ WORDS = (
 @pytest.mark.parametrize("word", sorted(set(WORDS)))
 def test_the_language_page_has_every_word_of_the_sections(word: str) -> None:
     assert re.search(rf"`[^`]*\b{word}\b[^`]*`", LANGUAGE)
+
+
+def test_the_language_page_s_machine_can_be_compiled_for(tmp_path: Path) -> None:
+    (described,) = re.findall(r"^```toml\n(.*?)^```", LANGUAGE, re.DOTALL | re.MULTILINE)
+    (tmp_path / "here.toml").write_text(described, encoding="utf-8")
+    assert description.load(tmp_path / "here.toml").name == "workstation"
 
 
 def test_the_language_page_s_example_is_in_the_one_layout() -> None:
