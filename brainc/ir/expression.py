@@ -315,7 +315,7 @@ def text(expression: Expression, names: Sequence[str]) -> str:
     """The expression as one reads it, with operand `i` called `names[i]`."""
     match expression:
         case Constant(value=value):
-            return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+            return repr(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)
         case Operand(index=i):
             return names[i]
         case Apply(function=name, arguments=arguments):

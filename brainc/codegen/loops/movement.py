@@ -159,5 +159,5 @@ def draw_function(kernel: Kernel, core: Draw) -> Function:
         tuple(body.lines),
         blocks,
         True,
-        (core.stream, 0, 0),
+        (core.stream, *core.first),
     )
