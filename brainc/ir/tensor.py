@@ -88,7 +88,8 @@ class Map:
 class Reduce:
     """`result[…] = Σ expression(operands[…])`, summed over the letters that the result lacks.
 
-    `scope` local: a sum over samples stays each rank's own, as batch normalisation with local statistics wants it.
+    `scope` local: each rank sums over its own samples only, times how many of them make up the mini-batch, so that a
+    mean over the mini-batch becomes the mean over the rank's samples; batch normalisation with local statistics wants it.
     """
 
     result: Value

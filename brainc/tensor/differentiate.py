@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Literal, assert_never
 
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
@@ -36,7 +36,8 @@ def differentiate(
         tape.seed(loss, weight)
     for operation in reversed(forward):
         tape.step_back(operation)
-    return Backward(tuple(tape.operations), {name: tape.total(name) for name in tape.in_order(trained)})
+    gradients = {name: tape.gradient(name) for name in tape.in_order(trained)}
+    return Backward(tuple(tape.operations), gradients)
 
 
 class _Tape:
@@ -56,6 +57,8 @@ class _Tape:
         for operation in forward:
             if any(value.name in self.wanted for value in ts.operands_of(operation)):
                 self.wanted |= {value.name for value in ts.results_of(operation)}
+        self.own = _own_values(forward)
+        self.origins: dict[str, Origin] = {}
         self._names: set[str] = set()
 
     def seed(self, loss: Value, weight: float) -> None:
@@ -66,6 +69,11 @@ class _Tape:
         """The parameters that have a gradient, by the place of the last operation that contributes to it."""
         place = {ts.results_of(operation)[0].name: index for index, operation in enumerate(self.operations)}
         return sorted((name for name in names if name in self.parts), key=lambda n: (place[self.parts[n][-1].name], n))
+
+    def gradient(self, name: str) -> Value:
+        """A parameter's gradient, the sum belonging to the layer that contributes last."""
+        self.origin = self.origins[self.parts[name][-1].name]
+        return self.total(name)
 
     def total(self, name: str) -> Value:
         """The sum of all contributions to the gradient of a value."""
@@ -169,7 +177,8 @@ class _Tape:
         if set("".join(kept_letters)) <= set(own):
             self._give(x, ts.Map(dx, kept, (own, *kept_letters), renumbered, "backward", self.origin))
         else:
-            self._give(x, ts.Reduce(dx, kept, (own, *kept_letters), renumbered, "global", "backward", self.origin))
+            scope: Literal["global", "local"] = "local" if x.name in self.own else "global"
+            self._give(x, ts.Reduce(dx, kept, (own, *kept_letters), renumbered, scope, "backward", self.origin))
 
     def _along(self, operation: ts.Along, dy: Value) -> None:
         x = operation.operands[0]
@@ -202,3 +211,18 @@ class _Tape:
 
     def _append(self, operation: ts.Operation) -> None:
         self.operations.append(operation)
+        self.origins[ts.results_of(operation)[0].name] = operation.origin
+
+
+def _own_values(forward: tuple[ts.Operation, ...]) -> set[str]:
+    """The names of the values that each rank has of its own: local sums over samples, and what is made of them alone.
+
+    Only the rank's own samples depend on such a value, so its gradient is a local sum too, scaled as it was itself.
+    """
+    found: set[str] = set()
+    for operation in forward:
+        result = ts.results_of(operation)[0]
+        local = isinstance(operation, ts.Reduce) and operation.scope == "local"
+        if local or (not result.samples and any(value.name in found for value in ts.operands_of(operation))):
+            found.add(result.name)
+    return found
