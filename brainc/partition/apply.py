@@ -71,6 +71,7 @@ class _Spreading:
         self.inputs = {value.name: value.name for value in program.inputs}
         self.given: dict[tuple[str, tuple[int, ...], Layout], Value] = {}
         self.moved: dict[tuple[str, Layout], Value] = {}
+        self.views: dict[str, ts.View] = {}
         self.operations: list[Operation] = []
 
     def procedure(self, procedure: ts.Procedure) -> Procedure:
@@ -78,19 +79,21 @@ class _Spreading:
         for operation in procedure.operations:
             self._spread(operation)
         results = tuple(
-            ts.Result(result.name, result.kind, self._fetch(result.value, EVERYWHERE, *self._end(procedure)))
+            ts.Result(result.name, result.kind, self._reported(result.value, EVERYWHERE, procedure))
             for result in procedure.results
         )
         outputs = tuple(
-            ts.Output(output.name, self._fetch(output.value, self._resting(output.value), *self._end(procedure)))
+            ts.Output(output.name, self._reported(output.value, self._resting(output.value), procedure))
             for output in procedure.outputs
         )
         given = tuple(Given(value, name) for (name, _, _), value in self.given.items())
         return Procedure(given, tuple(self.operations), results, outputs, tuple(self.layouts.items()))
 
-    @staticmethod
-    def _end(procedure: ts.Procedure) -> tuple[Phase, Origin]:
-        return "metric", procedure.operations[-1].origin
+    def _reported(self, value: Value, wanted: Layout, procedure: ts.Procedure) -> Value:
+        """A result or output in its layout; a network input needs no operation, of which there may be none."""
+        if value.name in self.inputs:
+            return self._feed(value, wanted)
+        return self._fetch(value, wanted, "metric", procedure.operations[-1].origin)
 
     def _resting(self, value: Value) -> Layout:
         """The layout in which an output is written: as it lies, but never partial."""
@@ -130,7 +133,10 @@ class _Spreading:
         if layout.model == Split(1):
             layout = Layout(layout.data, Whole())
             source = self._fetch(source, layout, operation.phase, operation.origin)
-        self._append(ts.View(result, source, operation.phase, operation.origin), layout)
+        view = ts.View(result, source, operation.phase, operation.origin)
+        if Partial() in (layout.data, layout.model):
+            self.views[result.name] = view
+        self._append(view, layout)
 
     def _adds_partials(self, left: Value, right: Value, expression: ex.Expression) -> bool:
         """Whether this is a sum of two values in one layout, which keeps the layout even where it is partial."""
@@ -138,8 +144,21 @@ class _Spreading:
             return False
         layout = self.layouts.get(left.name)
         return (
-            layout is not None and layout == self.layouts.get(right.name) and Partial() in (layout.data, layout.model)
+            layout is not None
+            and layout == self.layouts.get(right.name)
+            and Partial() in (layout.data, layout.model)
+            and not any(self._is_summed(value) for value in (left, right))
         )
+
+    def _is_summed(self, value: Value) -> bool:
+        """Whether a partial value has been summed: that is done in place, and the rank's own term is gone."""
+        while value.name in self.views:
+            value = self.views[value.name].source
+        return (value.name, self._summed(self.layouts[value.name])) in self.moved
+
+    def _summed(self, layout: Layout) -> Layout:
+        over_data, over_model = (Whole() if spread == Partial() else spread for spread in (layout.data, layout.model))
+        return self._settled(Layout(over_data, over_model))
 
     def _by_letters(self, operation: ts.Contract | ts.Map | ts.Reduce) -> None:
         letter = self._model_letter(operation)
@@ -203,17 +222,39 @@ class _Spreading:
         self.layouts[value.name] = before
         if before == wanted:
             return value
+        if Partial() in (before.data, before.model) and (value.name in self.views or self._is_summed(value)):
+            return self._fetch(self._sum(value, before, wanted, phase, origin), wanted, phase, origin)
         if before.data == Partial() and before.model != wanted.model and before.model != Partial():
             between = Layout(Whole(), before.model)
             return self._fetch(self._fetch(value, between, phase, origin), wanted, phase, origin)
         key = (value.name, wanted)
         if key not in self.moved:
-            name = f"{value.name}@{layout_text(wanted).replace('data:', '').replace(' model:', '/')}"
-            moved = Value(name, value.shape, value.samples, value.dtype)
+            moved = Value(self._name(value, wanted), value.shape, value.samples, value.dtype)
             self.operations.append(Redistribute(moved, value, before, wanted, phase, origin))
-            self.layouts[name] = wanted
+            self.layouts[moved.name] = wanted
             self.moved[key] = moved
         return self.moved[key]
+
+    def _sum(self, value: Value, before: Layout, wanted: Layout, phase: Phase, origin: Origin) -> Value:
+        """A partial value as the sum there is already; a view of one as a view of its source's sum.
+
+        So memory that several names stand for is summed once.
+        """
+        view = self.views.get(value.name)
+        if view is None:
+            return self.moved[value.name, self._summed(before)]
+        by_samples = before.model == Partial() and wanted.model == Split(0) and value.samples
+        layout = wanted if by_samples else self._summed(before)
+        key = (value.name, layout)
+        if key not in self.moved:
+            source = self._fetch(view.source, layout, phase, origin)
+            self.moved[key] = Value(self._name(value, layout), value.shape, value.samples, value.dtype)
+            self._append(ts.View(self.moved[key], source, phase, origin), layout)
+        return self.moved[key]
+
+    @staticmethod
+    def _name(value: Value, layout: Layout) -> str:
+        return f"{value.name}@{layout_text(layout).replace('data:', '').replace(' model:', '/')}"
 
     def _settled(self, layout: Layout) -> Layout:
         """Over a dimension of one rank everything is whole, but for the sample axis, always split over `data`."""
@@ -227,7 +268,7 @@ class _Spreading:
             taken = {given.name for given in self.given.values()}
             name = key[0]
             if name in taken:
-                name = f"{key[0]}@{layout_text(wanted).replace('data:', '').replace(' model:', '/')}"
+                name = self._name(Value(key[0], value.shape, True), wanted)
             while name in taken:
                 name += "'"
             fed = Value(name, value.shape, True, value.dtype)
