@@ -122,13 +122,17 @@ class _Share:
         results = tuple(self.local(value) for value in ts.results_of(operation))
         local = ts.with_results(ts.with_operands(operation, operands), results)
         if isinstance(operation, ts.PoolGradient) and isinstance(local, ts.PoolGradient) and local.kind == "mean":
-            local = replace(local, source=self.local(operation.source), pooled=self.local(operation.pooled))
+            # Neither is read, nor brought into this layout: they only say the shapes.
+            source = replace(operation.source, shape=local.result.shape)
+            inner = operation.pooled.shape[2:]
+            pooled = replace(operation.pooled, shape=(*local.gradient.shape[:2], *inner))
+            local = replace(local, source=source, pooled=pooled)
         if isinstance(operation, ts.Draw) and isinstance(local, ts.Draw):
             region = self._region(operation.result, self.layouts[operation.result.name], self.model)
             local = replace(local, first=(region.samples.start - self.first_sample, region.features.start))
         if isinstance(local, ts.Reduce) and local.scope == "local":
             # The mean over the rank's own samples: the expression divides by the whole mini-batch.
-            ratio = self.program.batch / operands[0].shape[0]
+            ratio = self.program.batch / next(value.shape[0] for value in operands if value.samples)
             local = replace(local, expression=ex.multiply(local.expression, ex.Constant(ratio)))
         yield local
 
@@ -170,7 +174,9 @@ class _Share:
         own = mine.meet(wanted)
         if own:
             yield self._copy(move, result, wanted, source, mine, own, "copy")
-        yield Exchange(f"{what} of {move.source.name}", what, tuple(sends), tuple(receives), move.origin)
+        # A tensor may be cut both ways, for two readers.
+        cut = " by samples" if move.after.model == Split(0) else " by features" if move.after.model == Split(1) else ""
+        yield Exchange(f"{what} of {move.source.name}{cut}", what, tuple(sends), tuple(receives), move.origin)
         verb: Literal["copy", "add"] = "add" if what == "reduce_scatter" else "copy"
         for message, region in unpacked:
             yield self._copy(move, result, wanted, message, region, region, verb)
