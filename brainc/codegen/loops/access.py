@@ -13,7 +13,7 @@ from math import prod
 from brainc.codegen.loops.arithmetic import Leaf
 from brainc.codegen.loops.source import LANES, LoopDefect
 from brainc.ir.kernel import Extra, Kernel, Placed
-from brainrun.plan.schema import Lanes, Panels, Plain, Storage
+from brainrun.plan.schema import Lanes
 
 LOOP_NAMES = {
     "c": "channel",
@@ -35,17 +35,6 @@ def blocks_of(count: int) -> int:
     return -(-count // LANES)
 
 
-def elements_of(storage: Storage) -> int:
-    """Elements in memory, those beyond the last sample or input included."""
-    match storage:
-        case Lanes(samples=samples, features=features):
-            return blocks_of(samples) * LANES * prod(features)
-        case Panels(outputs=outputs, inputs=inputs):
-            return blocks_of(inputs) * LANES * outputs
-        case Plain(shape=shape):
-            return prod(shape)
-
-
 @dataclass(frozen=True, slots=True)
 class Names:
     """What each buffer of a kernel is called, in the kernel's order.
@@ -58,11 +47,6 @@ class Names:
     operands: tuple[str, ...]
     extras: tuple[str, ...]
     arguments: tuple[str, ...]
-
-    @property
-    def overwritten(self) -> bool:
-        """Whether a target is read as well."""
-        return any(name in self.targets for name in (*self.operands, *self.extras))
 
 
 def names_of(kernel: Kernel, targets: Sequence[str], operands: Sequence[str]) -> Names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from brainc.codegen.loops.access import Names, elements_of, is_number, leaf_of, names_of, number_lines
+from brainc.codegen.loops.access import Names, is_number, leaf_of, names_of, number_lines
 from brainc.codegen.loops.arithmetic import Assignment, Leaf, write_assignments, written_double
 from brainc.codegen.loops.epilogue import outermost
 from brainc.codegen.loops.lettered import Lettered, lettered
@@ -13,6 +13,7 @@ from brainc.ir import expression as ex
 from brainc.ir.kernel import Kernel
 from brainc.ir.tensor import Map, Update
 from brainrun.plan.schema import Lanes, Panels, Plain
+from brainrun.plan.storage import stored_elements
 
 CHUNK = 4096
 """Elements of one part where the work has no sample blocks."""
@@ -130,7 +131,7 @@ def _number_function(kernel: Kernel, core: Map) -> Function:
 
 def update_function(kernel: Kernel, core: Update) -> Function:
     """The optimiser's rule on a parameter and its state, flat: all targets lie alike in memory."""
-    count = elements_of(kernel.stores[0].target.storage)
+    count = stored_elements(kernel.stores[0].target.storage)
     states = len(core.targets) - 1
     targets = ("parameter", *(f"state{place}" for place in range(1, states + 1)))
     numbers = len(core.operands) - len(core.targets) - 1
@@ -161,7 +162,7 @@ def _check_update(kernel: Kernel, expressions: list[ex.Expression]) -> None:
     storage = kernel.stores[0].target.storage
     placed = [*kernel.operands, *(extra.placed for extra in kernel.extras)]
     for each in placed:
-        if not is_number(each) and elements_of(each.storage) != elements_of(storage):
+        if not is_number(each) and stored_elements(each.storage) != stored_elements(storage):
             raise LoopDefect(f"update of {storage} reads {each.value.name}, stored as {each.storage}")
     if isinstance(storage, Plain) or (isinstance(storage, Panels) and storage.inputs % 16 == 0):
         return

@@ -25,7 +25,7 @@ _AXIS_NAMES = {1: ("time",), 2: ("row", "column")}
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """One windowed axis: window `name` covers `name_at` from stride · name − pad, `size` of them."""
+    """One windowed axis: window number `name` begins at stride · name − pad and has `size` elements."""
 
     name: str
     length: int
@@ -163,8 +163,7 @@ def pool_gradient_function(kernel: Kernel, core: PoolGradient) -> Function:
             _summed_gradient(body, core, axes, epilogue)
     source = (blocks, channels, *(axis.length for axis in axes), LANES)
     pooled = (blocks, channels, *(axis.windows for axis in axes), LANES)
-    rule = "each window's dy at its first largest x" if core.kind == "max" else "the mean of its windows' dy"
-    rule = rule if core.kind == "max" else "dy of its windows over the window's size"
+    rule = "each window's dy at its first largest x" if core.kind == "max" else "dy of its windows over their size"
     return Function(
         f"{core.kind}_pool_gradient",
         shape,

@@ -38,7 +38,7 @@ def region_text(copy: Copy) -> KernelText:
     with body.under("for part in range(begin, end):"):
         _write_block(body, sign)
     element = copy.target.dtype
-    text = finished(
+    return finished(
         Function(
             f"{verb}_region",
             (),
@@ -54,7 +54,6 @@ def region_text(copy: Copy) -> KernelText:
             _integers(copy),
         )
     )
-    return text
 
 
 def _extent(copy: Copy) -> int:

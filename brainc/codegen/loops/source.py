@@ -101,10 +101,10 @@ def finished(function: Function) -> KernelText:
     body = "\n".join(function.body)
     annotations = [argument.annotated for argument in arguments]
     words = set(re.findall(r"\w+", body + " ".join(annotations)))
-    size = "x".join(map(str, function.shape)) or "1"
+    form = "_".join((function.form, *(["x".join(map(str, function.shape))] if function.shape else [])))
     docstring = "\n".join((*_wrapped(function.heading), "", *function.remarks)).strip()
     content = "\n".join((docstring, *annotations, body))
-    name = f"{function.form}_{size}_{hashlib.sha256(content.encode()).hexdigest()[:10]}"
+    name = f"{form}_{hashlib.sha256(content.encode()).hexdigest()[:10]}"
     text = "\n".join(
         (
             f'"""{docstring}' + ("\n" if function.remarks else "") + '"""',

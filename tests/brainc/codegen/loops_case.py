@@ -70,7 +70,7 @@ def in_memory(array: Array, storage: Storage) -> Array:
         case Panels():
             return to_panels(array.astype(np.float32))
         case Plain():
-            return np.array(array, kind)
+            return np.array(array, kind, order="C")
 
 
 def from_memory(stored: Array, storage: Storage) -> Array:
