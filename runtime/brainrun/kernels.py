@@ -61,11 +61,13 @@ class CompileReply(msgspec.Struct, frozen=True):
 class Cache:
     """A folder of objects, one a kernel and processor, each behind the SHA-256 of its bytes.
 
-    Entries are written whole or not at all; one that is damaged counts as missing.
+    Entries are written whole or not at all; one that is damaged counts as missing. `shared`: the node's other ranks use
+    the same folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, shared: bool = True) -> None:
         self.folder = folder
+        self.shared = shared
 
     def path(self, key: str) -> Path:
         """Where the object of this key lies, if it is there."""
@@ -98,9 +100,10 @@ def open_cache(wanted: Path) -> tuple[Cache, str]:
     if not reason:
         return Cache(wanted), ""
     fallback = Path(tempfile.gettempdir()) / f"brainc-{os.getuid()}"
-    if _unwritable(fallback) or not _private(fallback):
+    shared = not _unwritable(fallback) and _private(fallback)
+    if not shared:
         fallback = Path(tempfile.mkdtemp(prefix="brainc-"))
-    return Cache(fallback), f"kernel cache {wanted} cannot be written ({reason}): using {fallback}"
+    return Cache(fallback, shared=shared), f"kernel cache {wanted} cannot be written ({reason}): using {fallback}"
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
@@ -154,12 +157,12 @@ def compile_missing(
 ) -> None:
     """Compile member's share of the kernels that the cache lacks, with up to so many processes at a time.
 
-    All members find the same kernels missing, or else some compile one twice, which does no harm. PlanError names the
-    kernels that cannot be compiled.
+    Kernels are dealt out before the cache is asked, as members ask it at different moments. A cache that is this
+    process's own must have them all. PlanError names the kernels that cannot be compiled.
     """
     keyed = sorted({key(source, processor): source for source in sources}.items())
-    missing = [(name, source) for name, source in keyed if cache.read(name) is None]
-    share = missing[member::members]
+    dealt = keyed[member::members] if cache.shared else keyed
+    share = [(name, source) for name, source in dealt if cache.read(name) is None]
     if not share:
         return
     count = max(1, min(processes, len(share) // _KERNELS_WORTH_A_PROCESS))

@@ -116,6 +116,21 @@ def test_members_of_a_node_compile_every_kernel_once_between_them(tmp_path: Path
     assert len(list(tmp_path.iterdir())) == 5
 
 
+def test_a_member_that_comes_late_does_its_own_share(tmp_path: Path) -> None:
+    sources = [
+        KernelSource(f"halve{i}", "llvm", HALVE.text.replace("@halve", f"@halve{i}"), f"halve{i}.ll") for i in range(5)
+    ]
+    for member in (0, 1, 2):  # each after the one before is through
+        compile_missing(sources, this_processor(), Cache(tmp_path), member=member, members=3, processes=1)
+    assert len(load(sources, this_processor(), Cache(tmp_path), Loader())) == 5
+
+
+def test_a_cache_of_its_own_is_filled_by_each_member(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, shared=False)
+    compile_missing([HALVE], this_processor(), cache, member=1, members=2, processes=1)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_another_text_or_processor_or_language_has_another_key() -> None:
     here, other = Processor("znver4", "+avx2"), Processor("znver4", "+avx")
     changed = KernelSource("halve", "llvm", HALVE.text + "\n", "kernels/halve.ll")
