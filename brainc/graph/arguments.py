@@ -134,7 +134,8 @@ def convert(argument: Argument, value: language.Value) -> ArgumentValue:
         case (("initialiser" | "text"), Text(value=text)):
             return text
     raise Refusal(
-        f"{argument.name} must be {WANTED[argument.kind]}, and this is {described(value)}", remedy=_hint(value)
+        f"{argument.name} must be {WANTED[argument.kind]}, and this is {described(value)}",
+        remedy=_hint(argument, value),
     )
 
 
@@ -148,17 +149,17 @@ def _whole_numbers(argument: Argument, items: Sequence[language.Value]) -> tuple
             case _:
                 raise Refusal(
                     f"{argument.name} must be {WANTED[argument.kind]}, and its list holds {described(item)}",
-                    remedy=_hint(item),
+                    remedy=_hint(argument, item),
                 )
     return tuple(numbers)
 
 
-def _hint(value: language.Value) -> str:
+def _hint(argument: Argument, value: language.Value) -> str:
     """What a value of the wrong kind was probably meant to be."""
     match value:
         case Number(value=float(number)) if number.is_integer():
             return f"write {int(number)}; whole numbers are divided with //"
-        case Name(identifier=word):
+        case Name(identifier=word) if argument.kind in ("text", "padding"):
             return f'a text is written in quotes: "{word}"'
         case _:
             return ""

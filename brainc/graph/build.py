@@ -138,7 +138,7 @@ class GraphBuilder:
             return None, others
         if not max(least, 1) <= len(tensors) <= most:
             takes = counted(least, "tensor") if least == most else f"at least {counted(least, 'tensor')}"
-            takes = f"at most {counted(most, 'tensor')}" if len(tensors) > most else takes
+            takes = f"at most {counted(most, 'tensor')}" if least < most < len(tensors) else takes
             given = f"{len(tensors) or 'none'} {'is' if len(tensors) == 1 else 'are'} given"
             message = f"{operator.name} takes {takes}, and {given}"
             self.report.add(call.operator_span, message, _operand_remedy(operator))
@@ -212,7 +212,7 @@ class GraphBuilder:
                     f"'{wish.layer}' has no parameters to share",
                     remedy=f"the layers with parameters are {layer_list(layers[:-1])}" if layers[1:] else "",
                 )
-            return Wish(find_layer(wish.layer, layers[:-1]), wish.transposed)
+            return Wish(find_layer(wish.layer, layers[:-1], " before this one"), wish.transposed)
         except Refusal as refusal:
             self.report.add(share.value.span, refusal.message, refusal.remedy)
             return None
@@ -259,7 +259,7 @@ class GraphBuilder:
         name = term.value.tensor
         operator = self.operator_of_name.get(name)
         allowed = [known.name for known in OPERATORS.values() if known.role == what or known.role == "loss"]
-        if operator is None and name in self.tensor_of_name and self.tensor_of_name[name] is None:
+        if self.tensor_of_name.get(name) is None:
             return None
         if operator is None or operator.name not in allowed:
             made = f"'{name}', made by {operator.name}," if operator else f"the input '{name}'"

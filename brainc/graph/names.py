@@ -10,8 +10,8 @@ from brainlang.diagnostics import listed, nearest
 MOST_LISTED = 8
 
 
-def find_layer(written: str, layers: Collection[str]) -> str:
-    """The layer of this full name, or the only one whose name ends in it. Raises Refusal."""
+def find_layer(written: str, layers: Collection[str], where: str = "") -> str:
+    """The layer of this full name, or the only one whose name ends in it. Raises Refusal; `where` is told there."""
     if written in layers:
         return written
     ending = sorted(layer for layer in layers if layer.endswith(f".{written}"))
@@ -20,8 +20,9 @@ def find_layer(written: str, layers: Collection[str]) -> str:
     if ending:
         raise Refusal(f"several layers are called '{written}'", remedy=f"write {listed(ending[:MOST_LISTED])}")
     raise Refusal(
-        f"there is no layer '{written}'",
-        remedy=nearest(written, layers) or (f"there are {layer_list(layers)}" if layers else ""),
+        f"there is no layer '{written}'{where}",
+        remedy=nearest(written, layers)
+        or (f"there {'is' if len(layers) == 1 else 'are'} {layer_list(layers)}" if layers else ""),
     )
 
 

@@ -85,7 +85,7 @@ def _transposed(wanted: Node, source: Node) -> Shared:
         raise Refusal(
             f"needs a weight of {list(weight.shape)}, and that of '{source.name}' transposed is "
             f"{list(theirs.shape[::-1])}",
-            remedy=f"it takes {theirs.shape[0]} inputs and has {theirs.shape[1]} units",
+            remedy=f"such a layer takes {theirs.shape[0]} inputs and has {theirs.shape[1]} units",
         )
     return Shared(source.name, True, tuple(own))
 

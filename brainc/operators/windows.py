@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brainc.ir.graph import ArgumentValue, Tensor
 from brainc.operators.operator import Arguments, Refusal, pair
+from brainlang.diagnostics import counted
 
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
@@ -67,8 +68,8 @@ def window_arguments(arguments: Arguments, size: str, rank: int) -> tuple[tuple[
     dilation = pair(arguments.get("dilation", 1), rank)
     for name, given in ((size, kernel), ("stride", stride), ("dilation", dilation)):
         if len(given) != rank:
-            raise Refusal(f"{name} has {len(given)} sizes for {rank} axes", about=name)
+            raise Refusal(f"{name} has {counted(len(given), 'size')} for {rank} axes", about=name)
     pad = padding(arguments["pad"], kernel, stride, dilation)
     if len(pad) != rank:
-        raise Refusal(f"pad has {len(pad)} sizes for {rank} axes", about="pad")
+        raise Refusal(f"pad has {counted(len(pad), 'size')} for {rank} axes", about="pad")
     return kernel, stride, pad, dilation

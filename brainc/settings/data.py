@@ -121,14 +121,20 @@ def _fields(report: Report, said: Said, owner: Said | None, graph: LayerGraph) -
         elif name not in holder.fields and isinstance(owner.source, SyntheticSource):
             fields.append(Field(name, name, ()))
         elif name not in holder.fields and (section.role != "predict" or name in _needed_for_outputs(graph)):
-            message = f"data {section.role} gives nothing to input '{name}'"
-            if name in KEYS:
-                message += f", whose name is taken by the key '{name}'"
-            remedy = f"fields are {listed(names, 'and')}" if names else "name a field of the source"
-            report.add(
-                section.span, message, "call the input otherwise" if name in KEYS else f"add {name} = …; {remedy}"
-            )
+            _report_missing(report, said, name, names)
     return tuple(fields)
+
+
+def _report_missing(report: Report, said: Said, name: str, names: Sequence[str] | None) -> None:
+    """An input that gets nothing, unless a misspelt key of the section was meant for it, which is reported already."""
+    section = said.section
+    misspelt = [setting.key for setting in section.settings if setting.key not in said.settings]
+    if name in KEYS:
+        message = f"data {section.role} gives nothing to input '{name}', whose name is taken by the key '{name}'"
+        report.add(section.span, message, "call the input otherwise")
+    elif not any(nearest(key, (name,)) for key in misspelt):
+        remedy = f"fields are {listed(names, 'and')}" if names else "name a field of the source"
+        report.add(section.span, f"data {section.role} gives nothing to input '{name}'", f"add {name} = …; {remedy}")
 
 
 def _check_name(report: Report, field: Field, value: language.Value, names: Sequence[str] | None) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from brainc.graph.arguments import Given, match_arguments
 from brainc.ir.graph import Input
 from brainc.operators.operator import Argument
-from brainc.settings.reading import as_call, check_word, read_arguments, real, whole
+from brainc.settings.reading import as_call, check_word, function_span, read_arguments, real, whole
 from brainlang import program as language
-from brainlang.diagnostics import Report
+from brainlang.diagnostics import Report, counted
 from brainlang.fold import described
 from brainlang.program import KINDS, Apply, ListOf, Name, Number, Piped, Text
 from brainrun.plan.schema import (
@@ -50,7 +50,11 @@ def read_field(report: Report, given: Input, value: language.Value) -> Field | N
             pass
         case _:
             message = f"'{given.name}' is made from a field of the source, and this is {described(head)}"
-            report.add(head.span, message, f"write {given.name} = images | rescale(1/255)")
+            report.add(
+                head.span,
+                message,
+                f"write {given.name} = {'labels' if given.tensor.classes else 'images | rescale(1/255)'}",
+            )
             return None
     transforms = [_transform(report, given, stage) for stage in stages]
     _check_labels(report, given, stages)
@@ -71,7 +75,7 @@ def _check_labels(report: Report, given: Input, stages: Sequence[Apply]) -> None
 
 def _transform(report: Report, given: Input, stage: Apply) -> Transform | None:
     """One stage of a field's pipeline."""
-    if not check_word(report, "step on data", stage.function, stage.span, (tuple(ARGUMENTS), ())):
+    if not check_word(report, "step on data", stage.function, function_span(stage), (tuple(ARGUMENTS), ())):
         return None
     arguments = ARGUMENTS[stage.function]
     if stage.function in ("normalize", "cast"):
@@ -113,7 +117,7 @@ def _normalize(report: Report, values: Mapping[str, Given]) -> Transform | None:
         report.add(values["deviation"].span, "a deviation must be above 0")
         return None
     if len(mean) != len(deviation):
-        message = f"normalize has {len(mean)} for the mean and {len(deviation)} for the deviation"
+        message = f"normalize has {counted(len(mean), 'mean')} and {counted(len(deviation), 'deviation')}"
         report.add(values["deviation"].span, message, "give as many of both, one a channel")
         return None
     return Normalize(mean, deviation)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from brainc.graph.arguments import convert
 from brainc.graph.names import find_layer
 from brainc.ir.graph import LayerGraph, Node
 from brainc.operators.operator import Argument, Refusal, Split
 from brainc.partition.choices import choices
 from brainc.settings.options import CompileOptions, Extent
-from brainc.settings.reading import check_word, choose, known_settings, read_arguments, read_value
+from brainc.settings.reading import check_word, choose, known_settings, read_arguments
 from brainlang import program as language
 from brainlang.diagnostics import Report, listed
 from brainlang.program import Apply, For, ListOf, Name, Placement, Program
@@ -71,8 +72,13 @@ def parallel_options(program: Program, graph: LayerGraph, options: CompileOption
 def _extent(report: Report, name: str, value: language.Value) -> int | None:
     if value == Name("auto", value.span):
         return None
-    number = read_value(report, Argument(name, "count", "ranks"), value)
-    return number if isinstance(number, int) else 1
+    try:
+        number = convert(Argument(name, "count", "ranks"), value)
+    except Refusal as refusal:
+        report.add(value.span, refusal.message, refusal.remedy or "write auto to let the partitioner choose")
+        return 1
+    assert isinstance(number, int)
+    return number
 
 
 def _from_command(extent: Extent) -> int | None:

@@ -72,10 +72,18 @@ def choose(
     """The value as a call of one of the built functions of this kind, or None, which is reported."""
     call = as_call(value)
     if call is None:
-        report.add(value.span, f"expected a {what}, and this is {described(value)}", f"there {listed_are(words[0])}")
+        report.add(
+            value.span,
+            f"expected {'an' if what[0] in 'aeiou' else 'a'} {what}, and this is {described(value)}",
+            f"there {listed_are(words[0])}",
+        )
         return None
-    name_span = Span(call.span.source, call.span.start, call.span.start + len(call.function))
-    return call if check_word(report, what, call.function, name_span, words) else None
+    return call if check_word(report, what, call.function, function_span(call), words) else None
+
+
+def function_span(call: Apply) -> Span:
+    """The function's name in a call."""
+    return Span(call.span.source, call.span.start, call.span.start + len(call.function))
 
 
 def read_arguments(report: Report, call: Apply, arguments: Sequence[Argument]) -> Mapping[str, ArgumentValue] | None:

@@ -59,8 +59,6 @@ def _npy(report: Report, call: Apply) -> Source | None:
     if not call.positional and not call.named:
         report.add(call.span, "npy needs a file", 'write npy(images="images.npy", labels="labels.npy")')
     for argument in call.named:
-        if argument.name in files:
-            report.add(argument.span, f"npy is given '{argument.name}' twice", "leave one of the two out")
         file = read_value(report, Argument(argument.name, "text", "a file"), argument.value)
         files[argument.name] = file if isinstance(file, str) else ""
     return NpySource(tuple(files.items())) if len(report.diagnostics) == found_before else None

@@ -1,0 +1,56 @@
+"""The section `parallel`, and the command line before it."""
+
+from pathlib import Path
+
+import pytest
+
+from brainc.graph.build import build
+from brainc.settings.options import CompileOptions
+from brainc.settings.parallel import ParallelOptions, parallel_options
+from brainlang import BrainError
+from tests.brainc.graph.networks import program_of
+
+NETWORK = "h = image | conv(4, 3) | dense(20) | relu\ns = h | dense(10)\nloss l = cross_entropy(s, label)"
+
+
+def options(section: str, **given):
+    program = program_of(NETWORK, f"parallel {{\n{section}\n}}\n" if section else "")
+    return parallel_options(program, build(program), CompileOptions(Path("net.brain"), **given))
+
+
+def test_without_a_section_there_is_one_rank():
+    assert options("") == ParallelOptions(data=1, model=1, placements=(), reduce="sum")
+
+
+def test_extents_are_read():
+    assert options("data = 2\nmodel = auto") == ParallelOptions(data=2, model=None, placements=(), reduce="sum")
+
+
+def test_the_command_line_goes_first():
+    found = options("data = 2\nmodel = auto\n", data="auto", model=3)
+    assert (found.data, found.model) == (None, 3)
+
+
+def test_a_layer_is_placed_by_its_name_or_its_end():
+    found = options("model = 2\nplace h.dense = split(output)\nplace s.dense = input\nplace conv = sample")
+    assert found.placements == (("h.dense", "output"), ("s.dense", "input"), ("h.conv", "sample"))
+
+
+def test_sum_may_be_said_for_some_layers():
+    assert options("reduce = [sum for dense, sum for conv]").reduce == "sum"
+
+
+def test_the_remedy_lists_the_splits_a_layer_has():
+    with pytest.raises(BrainError) as caught:
+        options("place h.conv = input")
+    assert [diagnostic.remedy for diagnostic in caught.value.diagnostics] == ["use sample or replicate"]
+
+
+def test_a_layer_of_ten_units_is_not_split_over_sixteen_ranks():
+    with pytest.raises(BrainError, match="over 16 ranks"):
+        options("place s.dense = output", model=16)
+
+
+def test_a_reduction_on_the_command_line_is_checked():
+    with pytest.raises(BrainError, match="--reduce:1:1: error: reduction 'onebit' is in the language but not built"):
+        options("", reduce="onebit")
