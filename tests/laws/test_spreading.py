@@ -8,13 +8,14 @@ from itertools import cycle
 import numpy as np
 import pytest
 
+from brainc.evaluate import program
 from brainc.ir.graph import LayerGraph
 from brainc.operators.operator import Split
 from brainc.partition.mesh import Impossible
 from brainc.tensor.lower import lower
 
 from .networks import BATCH, LENET, LOCAL, MESHES, MLP, NETWORKS, RESIDUAL, graph
-from .spread import SEED, STEP, Spread, assert_same, program, spread
+from .spread import SEED, STEP, Spread, assert_same, spread
 
 PATTERNS: dict[str, tuple[Split, ...]] = {
     "sample": ("sample",),
@@ -116,7 +117,8 @@ def test_local_statistics_make_of_each_rank_s_samples_a_mini_batch_of_their_own(
     case = spread(network, mesh, split, batch=BATCH, optimizer="sgd")
     shares = [part for whole in np.array_split(np.arange(BATCH), mesh[0]) for part in np.array_split(whole, mesh[1])]
     trained = [parameter.value.name for parameter in case.tensors.parameters if parameter.trained]
-    objective, steps = 0.0, {name: np.zeros_like(case.values[name]) for name in trained}
+    objective = np.array(0.0)
+    steps = {name: np.zeros_like(case.values[name]) for name in trained}
     for share in shares:
         alone = lower(network, batch=len(share), optimizer="sgd", settings={"rate": 0.1})
         given = {value.name: case.values[value.name][share] for value in alone.inputs}
