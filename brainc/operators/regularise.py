@@ -8,15 +8,12 @@ from brainc.ir import tensor as ts
 from brainc.ir.expression import Operand, multiply
 from brainc.ir.graph import Node, Tensor
 from brainc.ir.tensor import Value
-from brainc.operators.operator import Argument, Arguments, Operator, Refusal, same_shape
+from brainc.operators.operator import Argument, Arguments, Operator, needs_numbers, same_shape
 from brainc.tensor.builder import Builder
 
 
 def _shape(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
-    drop = arguments["drop"]
-    assert isinstance(drop, (int, float))
-    if not 0 <= drop < 1:
-        raise Refusal(f"dropout({drop}) is no probability below 1", remedy="give 0 ≤ drop < 1", about="drop")
+    needs_numbers(tensors[0], "dropout")
     return same_shape(tensors, arguments)
 
 

@@ -24,8 +24,6 @@ def padding(
 ) -> tuple[int, ...]:
     """Zeros before and after each axis; `same` keeps the size, which needs stride 1 and an odd span."""
     if value != "same":
-        if isinstance(value, str):
-            raise Refusal(f'pad is a number of rows or "same", not {value!r}', about="pad")
         return pair(value, len(kernel))
     spans = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
     if any(s != 1 for s in stride):
