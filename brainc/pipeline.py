@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from brainc import __version__
 from brainc.codegen.assemble import Assembled, Facts, Ranks, assemble, build_ranks
 from brainc.codegen.llvm.registers import RegisterFile, register_file
-from brainc.graph.build import build
 from brainc.ir import graph as ir_graph
 from brainc.ir import schedule as ir_schedule
 from brainc.ir import sharded as ir_sharded
@@ -20,10 +19,9 @@ from brainc.ir.tensor import TensorProgram
 from brainc.machine import description
 from brainc.partition import apply
 from brainc.partition.mesh import Candidate, Impossible, candidates, choice_of, meshes
-from brainc.settings.data import data_sections, input_facts
+from brainc.settings.check import CheckedProgram, check_program
+from brainc.settings.data import input_facts
 from brainc.settings.options import CompileOptions
-from brainc.settings.parallel import parallel_options
-from brainc.settings.train import training
 from brainc.tensor.lower import lower
 from brainlang import load_program
 from brainlang.diagnostics import BrainError, Diagnostic
@@ -55,36 +53,26 @@ def compile_file(options: CompileOptions) -> tuple[Plan, Compiled]:
 
 def compile_program(program: Program, options: CompileOptions) -> Compiled:
     """All stages, each checked. Raises BrainError for the user's mistakes and CompilerDefect for ours."""
-    graph = build(program)
+    checked = check_program(program, options)
+    graph, training = checked.graph, checked.train.training
     _check("graph", ir_graph.rules(graph))
-    settings = training(program)
-    data = data_sections(program, graph)
-    parallel = parallel_options(program, graph, options)
     machine = description.load(options.machine) if options.machine else description.GENERIC
-    batch = settings.training.batch
-    try:
-        allowed = meshes(parallel.data, parallel.model, options.ranks or machine.cores_per_node)
-        found = candidates(graph, allowed, dict(parallel.placements), batch=batch, machine=machine)
-    except Impossible as impossible:
-        raise _diagnosed(impossible, program, graph) from None
-    tensors = lower(graph, batch=batch, optimizer=settings.optimizer, settings=settings.settings)
+    tensors = lower(graph, batch=training.batch, optimizer=checked.train.optimizer, settings=checked.train.settings)
     _check("tensor", ir_tensor.rules(tensors))
-    registers = register_file(this_processor().features)
-    laid_out = [_laid_out(tensors, candidate, machine, registers) for candidate in found]
-    laid_out.sort(key=lambda layout: layout.ranks.prediction.step_seconds)
-    sharded, ranks = laid_out[0].sharded, laid_out[0].ranks
-    facts = Facts(
-        made_by=f"brainc {__version__}",
-        training=settings.training,
-        data=data,
-        data_folder=_data_folder(options),
-        inputs=input_facts(graph),
-        choice=choice_of([(layout.candidate, layout.ranks.prediction.step_seconds) for layout in laid_out]),
-    )
-    assembled = assemble(graph, tensors, sharded, ranks, facts)
+    weighed = _weighed(program, checked, tensors, machine, options)
+    sharded, ranks = weighed[0].sharded, weighed[0].ranks
     for built in ranks.built:
         for name, procedure in built.schedules:
             _check(f"schedule of {name}", ir_schedule.rules(procedure))
+    facts = Facts(
+        made_by=f"brainc {__version__}",
+        training=training,
+        data=checked.data,
+        data_folder=_data_folder(options),
+        inputs=input_facts(graph),
+        choice=choice_of([(layout.candidate, layout.ranks.prediction.step_seconds) for layout in weighed]),
+    )
+    assembled = assemble(graph, tensors, sharded, ranks, facts)
     _check("plan", broken_rules(with_files(assembled.plan, assembled.files), assembled.files))
     shown: dict[str, Callable[[], str]] = {
         "graph": lambda: ir_graph.text(graph),
@@ -94,6 +82,42 @@ def compile_program(program: Program, options: CompileOptions) -> Compiled:
         "kernels": lambda: "\n".join(text for _, text in sorted(assembled.files.items())),
     }
     return Compiled(assembled, tuple((level, shown[level]()) for level in options.show))
+
+
+def _weighed(
+    program: Program,
+    checked: CheckedProgram,
+    tensors: TensorProgram,
+    machine: description.Machine,
+    options: CompileOptions,
+) -> list[_Layout]:
+    """The candidates laid out in full, the fastest first; those that the machine's memory cannot hold are left out."""
+    parallel, batch = checked.parallel, checked.train.training.batch
+    try:
+        allowed = meshes(parallel.data, parallel.model, options.ranks or machine.cores_per_node)
+        found = candidates(checked.graph, allowed, dict(parallel.placements), batch=batch, machine=machine)
+    except Impossible as impossible:
+        raise _diagnosed(impossible, program, checked.graph) from None
+    registers = register_file(this_processor().features)
+    layouts = [_laid_out(tensors, candidate, machine, registers) for candidate in found]
+    layouts.sort(key=lambda layout: layout.ranks.prediction.step_seconds)
+    if options.machine is None:
+        return layouts
+    fitting = [layout for layout in layouts if _bytes_a_node(layout, machine) <= machine.memory_per_node]
+    if not fitting:
+        least = min(_bytes_a_node(layout, machine) for layout in layouts)
+        message = (
+            f"a node needs {least / 1e9:.1f} GB, and one of {machine.name} has {machine.memory_per_node / 1e9:.1f}"
+        )
+        raise BrainError((Diagnostic(program.parallel.span, message, "use more model ranks, or a smaller batch"),))
+    return fitting
+
+
+def _bytes_a_node(layout: _Layout, machine: description.Machine) -> int:
+    """What the ranks of the fullest node hold, with as many ranks on a node as it has cores."""
+    arenas = [layout.ranks.programs[rank.program].arena_bytes for rank in layout.ranks.ranks]
+    size = machine.cores_per_node
+    return max(sum(arenas[first : first + size]) for first in range(0, len(arenas), size))
 
 
 @dataclass(frozen=True, slots=True)
