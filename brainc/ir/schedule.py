@@ -4,7 +4,7 @@ Values here are local: a rank's own part of a tensor, with the part's shape.
 
 Rules, checked by `rules`:
 C1 every started transfer is awaited once, later.
-C2 nothing reads what a transfer under way will write, nor writes what it reads or writes.
+C2 nothing touches what a transfer under way sends or will write.
 C3 an update comes after every other step that reads what it overwrites.
 """
 
@@ -215,9 +215,7 @@ def rules(procedure: RankProcedure) -> Iterator[str]:
             case Run():
                 read, written = {v.name for v in reads(step)}, {v.name for v in writes(step)}
                 for transfer in busy.values():
-                    arriving = {value.name for value in writes(transfer)}
-                    leaving = {value.name for value in reads(transfer)}
-                    if (read & arriving) or (written & (arriving | leaving)):
+                    if (read | written) & {value.name for value in (*reads(transfer), *writes(transfer))}:
                         yield f"C2: {step_text(step)} touches {transfer.name} under way"
                 stale = (read - written) & overwritten
                 if stale:

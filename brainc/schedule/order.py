@@ -17,11 +17,11 @@ def overlap(items: tuple[Item, ...], aliases: dict[str, str]) -> tuple[Step, ...
     waiting = list(items)
     under_way: list[Transfer] = []
     while waiting or under_way:
+        # What a transfer sends is its own too until it is over: the plan's rule P7 lets nobody look at it meanwhile.
         blocked_reads: set[str] = set()
-        blocked_writes: set[str] = set()
         for transfer in under_way:
-            blocked_reads |= _names(writes(transfer), aliases)
-            blocked_writes |= _names((*reads(transfer), *writes(transfer)), aliases)
+            blocked_reads |= _names((*reads(transfer), *writes(transfer)), aliases)
+        blocked_writes = set(blocked_reads)
         put_off: list[Item] = []
         for item in waiting:
             read, written = _names(reads(item), aliases), _names(writes(item), aliases)
@@ -34,7 +34,7 @@ def overlap(items: tuple[Item, ...], aliases: dict[str, str]) -> tuple[Step, ...
             else:
                 steps.append(Start(item))
                 under_way.append(item)
-                blocked_reads |= written
+                blocked_reads |= read | written
                 blocked_writes |= read | written
         waiting = put_off
         if under_way:
