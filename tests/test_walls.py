@@ -1,62 +1,163 @@
-"""Who imports whom: the three packages' walls, the one importer of MPI, and what a compute node does without."""
+"""Who may import whom: the walls between the packages and between the compiler's rooms, read off the source."""
 
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import networkx
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = {
+PACKAGES = {
     "brainlang": ROOT / "dsl" / "brainlang",
     "brainrun": ROOT / "runtime" / "brainrun",
     "brainc": ROOT / "brainc",
 }
-FORBIDDEN = {
-    "brainlang": ("brainrun", "brainc", "mpi4py", "numpy"),
-    "brainrun": ("brainlang", "brainc", "lark", "networkx"),
-    "brainc": ("mpi4py",),
+
+ORDER = (
+    ("ir",),
+    ("evaluate",),
+    ("tensor.builder",),
+    ("operators",),
+    ("graph", "tensor", "machine"),
+    ("partition", "schedule"),
+    ("codegen",),
+    ("report", "graph.draw", "settings"),
+    ("pipeline",),
+    ("cli",),
+)
+"""The rooms of `brainc`, ground floor first: a module imports from its own floor and those below it.
+
+`tensor/builder.py` stands below the operators, which lower themselves with it; the rest of `tensor/` stands above them.
+`graph/draw.py` is a picture, and stands with the reports, whose way of laying out boxes it uses.
+"""
+
+INSIDE_FUNCTIONS = {
+    "brainc.cli": "brainc fmt in an editor must not wait for NumPy, networkx and LLVM",
+    "brainrun.checkpoint": "a run that neither reads nor writes checkpoints does without safetensors",
+    "brainrun.compile_kernels": "a rank that finds its kernels in the cache does not wait for Numba",
+    "brainrun.mesh": "a run of one rank needs no MPI, and importing it initialises it",
 }
-MESH = FOLDERS["brainrun"] / "mesh.py"
+"""Modules that import inside functions, and why."""
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and name of everything a module imports, inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        match node:
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import: by whom, of what, on which line, and whether inside a function or for type checking only."""
+
+    by: str
+    of: str
+    line: int
+    inside: bool
+    typing: bool
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the three packages by its import name."""
+    found = {}
+    for package, folder in PACKAGES.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join((package, *(part for part in parts if part != "__init__")))] = path
+    return found
+
+
+MODULES = modules()
+
+
+def _imports(by: str, node: ast.AST, inside: bool, typing: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        match child:
             case ast.Import(names=names):
-                yield from ((node.lineno, alias.name) for alias in names)
-            case ast.ImportFrom(module=str(module), names=names, level=0):
-                yield from ((node.lineno, f"{module}.{alias.name}") for alias in names)
+                yield from (Import(by, name.name, child.lineno, inside, typing) for name in names)
+            case ast.ImportFrom(module=module, names=names, level=0) if module:
+                for name in names:
+                    of = f"{module}.{name.name}"
+                    yield Import(
+                        by, of if of in MODULES or module == "mpi4py" else module, child.lineno, inside, typing
+                    )
+            case ast.ImportFrom(level=level):
+                raise AssertionError(f"{by}:{child.lineno} imports relatively, by {level} dots")
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                yield from _imports(by, child, True, typing)
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                yield from _imports(by, child, inside, True)
+            case _:
+                yield from _imports(by, child, inside, typing)
 
 
-@pytest.mark.parametrize("package", FOLDERS)
-def test_a_package_imports_nothing_from_behind_its_walls(package: str) -> None:
+IMPORTS = [
+    found
+    for name, path in MODULES.items()
+    for found in _imports(name, ast.parse(path.read_text(encoding="utf-8")), False, False)
+]
+
+
+def of_package(name: str) -> str:
+    return name.split(".")[0]
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [
+        ("brainlang", {"brainrun", "brainc", "numpy", "networkx", "numba", "llvmlite", "mpi4py", "msgspec"}),
+        ("brainrun", {"brainlang", "brainc", "lark", "networkx"}),
+        ("brainc", {"mpi4py"}),
+    ],
+)
+def test_a_package_knows_nothing_of_those_above_it(package: str, forbidden: set[str]) -> None:
     through = [
-        f"{path.relative_to(ROOT)}:{line} imports {name}"
-        for path in sorted(FOLDERS[package].rglob("*.py"))
-        for line, name in imports(path)
-        if name.partition(".")[0] in FORBIDDEN[package]
+        f"{found.by}:{found.line} imports {found.of}"
+        for found in IMPORTS
+        if of_package(found.by) == package and of_package(found.of) in forbidden
     ]
     assert through == []
 
 
-def test_only_the_mesh_imports_mpi() -> None:
-    importers = {
-        path
-        for folder in FOLDERS.values()
-        for path in folder.rglob("*.py")
-        if any("MPI" in n for _, n in imports(path))
-    }
-    assert importers == {MESH}
+def test_one_module_alone_speaks_mpi() -> None:
+    speakers = {found.by for found in IMPORTS if of_package(found.of) == "mpi4py"}
+    assert speakers <= {"brainrun.mesh"}
 
 
-def test_brainrun_loads_neither_compiler_nor_language_nor_their_packages() -> None:
-    show = "import sys, brainrun.cli, brainrun.run; print(*{name.partition('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split()
-    assert {"brainrun", "numpy", "msgspec"} <= set(loaded)
-    assert not {"brainc", "brainlang", "lark", "networkx", "numba"} & set(loaded)
+def floor(module: str) -> int:
+    """The floor of the most specific entry of ORDER that the module belongs to."""
+    inside = module.removeprefix("brainc.")
+    fits = [
+        (len(room), number)
+        for number, rooms in enumerate(ORDER)
+        for room in rooms
+        if inside == room or inside.startswith(f"{room}.")
+    ]
+    assert fits, f"{module} stands on no floor: add its room to ORDER"
+    return max(fits)[1]
+
+
+def test_the_compiler_s_rooms_stand_on_those_below_them() -> None:
+    climbing = [
+        f"{found.by}:{found.line} imports {found.of}"
+        for found in IMPORTS
+        if of_package(found.by) == "brainc" != found.by
+        and found.of.startswith("brainc.")
+        and not found.typing
+        and floor(found.of) > floor(found.by)
+    ]
+    assert climbing == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    drawn: networkx.DiGraph[str] = networkx.DiGraph()
+    drawn.add_edges_from((found.by, found.of) for found in IMPORTS if found.of in MODULES and not found.typing)
+    assert list(networkx.simple_cycles(drawn)) == []
+
+
+def test_imports_inside_functions_are_those_with_a_reason() -> None:
+    hidden = {found.by for found in IMPORTS if found.inside}
+    assert sorted(hidden - set(INSIDE_FUNCTIONS)) == []
+
+
+def test_every_reason_for_an_import_inside_a_function_is_needed() -> None:
+    hidden = {found.by for found in IMPORTS if found.inside}
+    assert sorted(set(INSIDE_FUNCTIONS) - hidden) == []
