@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from brainrun.errors import RunError
 from brainrun.plan.schema import Buffer, Lanes, Panels, Plain, RankProgram
-from brainrun.plan.storage import NUMPY_TYPES, from_panels, stored_elements, stored_shape, to_panels
+from brainrun.plan.storage import NUMPY_TYPES, fill_panels, from_panels, stored_elements, stored_shape
 
 
 class Arena:
@@ -19,7 +19,8 @@ class Arena:
 
     def __init__(self, program: RankProgram) -> None:
         try:
-            block = mmap.mmap(-1, max(program.arena_bytes, 1))
+            # Private, as Linux by default has huge pages for no shared memory.
+            block = mmap.mmap(-1, max(program.arena_bytes, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         except OSError as error:
             raise RunError(
                 f"a rank of program {program.name} needs {program.arena_bytes:,} bytes: {error.strerror}",
@@ -46,7 +47,7 @@ class Arena:
         """Write an array into a buffer of a weight's storage, whatever that is."""
         match self._buffers[name].storage:
             case Panels(outputs=outputs, inputs=inputs):
-                self.view(name)[...] = to_panels(values.reshape(outputs, inputs))
+                fill_panels(values.reshape(outputs, inputs), self.view(name))
             case Plain():
                 view = self.view(name)
                 view[...] = values.reshape(view.shape)

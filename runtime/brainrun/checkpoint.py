@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,20 +56,39 @@ def parameters_sha256(executor: Executor, world: World) -> str:
 
 
 def save_weights(executor: Executor, world: World, path: Path) -> None:
-    """Write all parameters to one file, on rank 0; whole or not at all. RunError where it cannot be written."""
-    tensors = dict(whole_parameters(executor, world))
-    if world.rank != 0:
-        return
-    # Only what saves or loads needs it, and a run's start should be short.
-    from safetensors.numpy import save
+    """Write all parameters to one safetensors file, on rank 0; whole or not at all, one parameter in memory at a time.
 
+    RunError where it cannot be written.
+    """
+    parameters = whole_parameters(executor, world)
     temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_bytes(save(tensors, {"format": "pt"}))
-        os.replace(temporary, path)
+        if world.rank == 0:
+            with temporary.open("wb") as file:
+                file.write(_weights_header(executor.plan))
+                for _, values in parameters:
+                    file.write(np.ascontiguousarray(values, "<f4").data)
+            os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunError(f"cannot be written: {error.strerror}", where=str(path)) from None
+    finally:
+        if world.rank == 0:
+            temporary.unlink(missing_ok=True)
+        # All ranks must go through all parameters, also when the disk is full.
+        for _ in parameters:
+            pass
+
+
+def _weights_header(plan: Plan) -> bytes:
+    """How a safetensors file begins: a length of eight bytes, then JSON, padded with blanks to a multiple of eight."""
+    entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for parameter in sorted(plan.parameters, key=lambda parameter: parameter.name):
+        begin, end = end, end + 4 * math.prod(parameter.shape)
+        entries[parameter.name] = {"dtype": "F32", "shape": parameter.shape, "data_offsets": (begin, end)}
+    text = msgspec.json.encode(entries)
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
 
 
 def load_weights(executor: Executor, path: Path) -> None:
@@ -74,7 +96,7 @@ def load_weights(executor: Executor, path: Path) -> None:
 
     RunError: it cannot be read, a parameter is missing, or has another shape; tensors of other names are left alone.
     """
-    from safetensors import SafetensorError, safe_open  # as above: only where weights are loaded
+    from safetensors import SafetensorError, safe_open  # only what loads weights needs it, and a start should be short
 
     try:
         with safe_open(path, framework="numpy") as file:

@@ -41,13 +41,22 @@ def stored_bytes(dtype: DType, storage: Storage) -> int:
     return stored_elements(storage) * np.dtype(NUMPY_TYPES[dtype]).itemsize
 
 
+def fill_panels(matrix: NDArray[np.float32], panels: NDArray[np.float32]) -> None:
+    """Write `matrix[outputs, inputs]` into `panels[⌈inputs/16⌉, outputs, 16]`, zero beyond the last input."""
+    outputs, inputs = matrix.shape
+    full, rest = divmod(inputs, LANES)
+    panels[:full] = matrix[:, : full * LANES].reshape(outputs, full, LANES).transpose(1, 0, 2)
+    if rest:
+        panels[full, :, :rest] = matrix[:, full * LANES :]
+        panels[full, :, rest:] = 0
+
+
 def to_panels(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     """`matrix[outputs, inputs]` as `[⌈inputs/16⌉, outputs, 16]`, zero beyond the last input."""
     outputs, inputs = matrix.shape
-    blocks = -(-inputs // LANES)
-    padded = np.zeros((outputs, blocks * LANES), matrix.dtype)
-    padded[:, :inputs] = matrix
-    return np.ascontiguousarray(padded.reshape(outputs, blocks, LANES).transpose(1, 0, 2))
+    panels = np.empty((-(-inputs // LANES), outputs, LANES), matrix.dtype)
+    fill_panels(matrix, panels)
+    return panels
 
 
 def from_panels(panels: NDArray[np.float32], inputs: int) -> NDArray[np.float32]:

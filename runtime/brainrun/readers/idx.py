@@ -23,6 +23,7 @@ from brainrun.readers.staging import Shelf
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _LARGEST_RATIO = 1100  # Deflate makes data at most 1,032 times smaller: a header that claims more is broken.
+_PIECE = 1 << 20  # A gzip file is read through a buffer as large as what is asked for: not the whole at once.
 
 
 def open_idx(source: IdxSource, shelf: Shelf) -> Mapping[str, Column]:
@@ -73,10 +74,10 @@ def _read_stream(stream: gzip.GzipFile, path: Path) -> NDArray[Any]:
     array = np.empty(shape, kind)
     octets = array.reshape(-1).view(np.uint8)
     filled = 0
-    while filled < len(octets) and (read := stream.readinto(octets[filled:].data)):
+    while filled < len(octets) and (read := stream.readinto(octets[filled : filled + _PIECE].data)):
         filled += read
     surplus = 0
-    while more := len(stream.read(1 << 20)):
+    while more := len(stream.read(_PIECE)):
         surplus += more
     _check_length(filled + surplus, array.nbytes, shape, path)
     return array
