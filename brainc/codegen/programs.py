@@ -181,11 +181,14 @@ class _Layout:
                 if name in self.resident or name in values or name != value.name:
                     continue
                 values[name] = value
-                roles[name] = "result" if name in results else _role(value, step)
+                roles[name] = "result" if name in results else _role(step)
         return values, roles
 
     def _touched(self) -> list[set[str]]:
-        """The memory that each moment of the step uses; a chain of calls is one moment, as its blocks run abreast."""
+        """The memory that each moment of the step uses; a chain of calls is one moment, as its blocks run abreast.
+
+        A transfer's buffers are named by its start and by its wait, and so live throughout.
+        """
         moments: list[set[str]] = [{feed.value.name for feed in self.scheduled.feeds}]
         for place_, step in enumerate(self.steps):
             item = step if isinstance(step, sc.Run) else step.transfer
@@ -194,7 +197,6 @@ class _Layout:
                 moments[-1] |= names
             else:
                 moments.append(names)
-        # Between its start and its wait a transfer owns its buffers, which the first and last of these moments span.
         return moments
 
     def _chains(self) -> dict[int, bool]:
@@ -250,7 +252,7 @@ class _Layout:
         return schema.Message(sending.peer, self._buffer(sending.value.name), 0, elements)
 
 
-def _role(value: Value, step: sc.Step) -> schema.BufferRole:
+def _role(step: sc.Step) -> schema.BufferRole:
     if not isinstance(step, sc.Run):
         return "message" if isinstance(step.transfer, sc.Exchange) else "gradient"
     if step.phase == "message":

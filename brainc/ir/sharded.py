@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
 from brainc.ir.origin import Origin
 from brainc.ir.tensor import Output, Parameter, Phase, Result, Value
@@ -206,12 +207,20 @@ def rules(program: ShardedProgram) -> Iterator[str]:
             if missing:
                 yield f"S1: {missing[0]} has no layout, {place}"
                 continue
-            linear = isinstance(operation, (Redistribute, ts.View, ts.Map))
             for value in operands_of(operation):
-                if Partial() in (layouts[value.name].data, layouts[value.name].model) and not linear:
+                if Partial() in (layouts[value.name].data, layouts[value.name].model) and not _is_linear(operation):
                     yield f"S2: {value.name} is partial and read, {place}"
             if isinstance(operation, (ts.Contract, ts.Map, ts.Reduce)):
                 yield from (f"{fault}, {place}" for fault in _disagreements(operation, layouts, program.mesh))
+
+
+def _is_linear(operation: Operation) -> bool:
+    """Whether the sum of the results is the result of the sums."""
+    match operation:
+        case ts.Map(expression=expression):
+            return expression == ex.add(ex.Operand(0), ex.Operand(1))
+        case _:
+            return isinstance(operation, Redistribute | ts.View)
 
 
 def _disagreements(

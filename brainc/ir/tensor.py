@@ -89,7 +89,7 @@ class Reduce:
     """`result[…] = Σ expression(operands[…])`, summed over the letters that the result lacks.
 
     `scope` local: each rank sums over its own samples only, times how many of them make up the mini-batch, so that a
-    mean over the mini-batch becomes the mean over the rank's samples; batch normalisation with local statistics wants it.
+    mean over the mini-batch becomes the mean over the rank's samples, which local batch normalisation wants.
     """
 
     result: Value

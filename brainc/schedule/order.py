@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from brainc.ir.schedule import Item, Run, Start, Step, Transfer, Wait, reads, writes
+from brainc.ir.schedule import Item, Run, Start, Step, Sum, Transfer, Wait, reads, writes
 from brainc.ir.tensor import Value
 
 
 def overlap(items: tuple[Item, ...], aliases: dict[str, str]) -> tuple[Step, ...]:
     """The items in an order that hides transfers behind arithmetic.
 
-    Items keep their order, except that one which needs a transfer under way (or an item that itself had to step aside)
-    is put off until nothing else can be done; then the transfer that the first of them needs is awaited. All ranks of a group hold the same
-    items in the same order, so all of them start and await their transfers in the same order.
+    Items keep their order, except that a sum over ranks begins where its term is made, and that an item which needs a
+    transfer under way (or an item that itself had to step aside) is put off until nothing else can be done; then the
+    transfer that the first of them needs is awaited. All ranks of a group hold the same items in the same order, so all
+    of them start and await their transfers in the same order.
     """
     steps: list[Step] = []
-    waiting = list(items)
+    waiting = _sums_early(items, aliases)
     under_way: list[Transfer] = []
     while waiting or under_way:
         # What a transfer sends is its own too until it is over: the plan's rule P7 lets nobody look at it meanwhile.
@@ -42,6 +43,25 @@ def overlap(items: tuple[Item, ...], aliases: dict[str, str]) -> tuple[Step, ...
             under_way.remove(awaited)
             steps.append(Wait(awaited))
     return tuple(steps)
+
+
+def _sums_early(items: tuple[Item, ...], aliases: dict[str, str]) -> list[Item]:
+    """The items with each sum right behind the last one before it that touches its memory: the maker of its term.
+
+    So the sum of a layer's gradient is under way while the layers below still propagate theirs.
+    """
+    ordered: list[Item] = []
+    for item in items:
+        place = len(ordered)
+        if isinstance(item, Sum):
+            memory = _names(writes(item), aliases)
+            while place and not memory & _names((*reads(ordered[place - 1]), *writes(ordered[place - 1])), aliases):
+                place -= 1
+            # Behind the sums that already stand there: their order is that in which they are needed.
+            while place < len(ordered) and isinstance(ordered[place], Sum):
+                place += 1
+        ordered.insert(place, item)
+    return ordered
 
 
 def _needed(item: Item, under_way: list[Transfer], aliases: dict[str, str]) -> Transfer:

@@ -106,7 +106,7 @@ class Builder:
         return ts.results_of(operation)[0]
 
     def mean_over_samples(self, name: str, source: Value, expression: Expression, *others: Value) -> Value:
-        """`Σ sample_weight[b] · expression(source, others)`, the mean over the other axes being the caller's to put in."""
+        """`Σ sample_weight[b] · expression(source, others)`; a mean over the other axes is the caller's to put in."""
         operands = (source, *others, self.sample_weight)
         own = axes(source)
         weighted = multiply(expression, Operand(len(operands) - 1))
