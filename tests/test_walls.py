@@ -37,8 +37,8 @@ ORDER = (
 
 INSIDE_FUNCTIONS = {
     "brainc.cli": "brainc fmt in an editor must not wait for NumPy, networkx and LLVM",
-    "brainrun.checkpoint": "a run that neither reads nor writes checkpoints does without safetensors",
-    "brainrun.compile_kernels": "a rank that finds its kernels in the cache does not wait for Numba",
+    "brainrun.checkpoint": "a run that neither reads nor writes checkpoints does without safetensors, and starts sooner",
+    "brainrun.compile_kernels": "kernels in LLVM IR do without Numba, which takes most of a second to import",
     "brainrun.mesh": "a run of one rank needs no MPI, and importing it initialises it",
 }
 """Modules that import inside functions, and why."""
