@@ -1,0 +1,76 @@
+"""What a machine's description says, and what the cost model makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from brainc.machine import cost
+from brainc.machine.description import GENERIC, Machine, load
+from brainrun.errors import PlanError
+
+TEXT = """\
+name = "workstation"
+flops = 1.0e11
+memory_bandwidth = 2.0e10
+cores_per_node = 2
+memory_per_node = 24e9
+link_latency = 2.0e-6
+link_bandwidth = 8.0e9
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "here.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def complaint(path: Path) -> str:
+    with pytest.raises(PlanError) as caught:
+        load(path)
+    return str(caught.value).replace(str(path), path.name)
+
+
+def test_a_description_is_read(tmp_path: Path) -> None:
+    expected = Machine("workstation", 1e11, 2e10, 2, 24e9, 2e-6, 8e9)
+    assert load(written(tmp_path, TEXT)) == expected
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "cannot read the machine description there.toml" in complaint(tmp_path / "there.toml")
+
+
+def test_what_is_no_toml_is_said_so(tmp_path: Path) -> None:
+    assert complaint(written(tmp_path, "name: x")).startswith("here.toml: not a TOML file")
+
+
+def test_a_missing_and_an_unknown_key_are_named(tmp_path: Path) -> None:
+    assert "lacks 'flops'" in complaint(written(tmp_path, TEXT.replace("flops = 1.0e11\n", "")))
+    assert "unknown key 'gpus'" in complaint(written(tmp_path, TEXT + "gpus = 4\n"))
+
+
+@pytest.mark.parametrize("value", ["0", "-1.0", "true", '"fast"'])
+def test_a_number_that_is_none_or_not_positive_is_refused(tmp_path: Path, value: str) -> None:
+    assert "flops = " in complaint(written(tmp_path, TEXT.replace("1.0e11", value)))
+
+
+def test_arithmetic_takes_as_long_as_the_slower_of_computing_and_moving() -> None:
+    machine = replace(GENERIC, flops=100.0, memory_bandwidth=10.0)
+    assert cost.compute(machine, 200.0, 10.0) == 2.0
+    assert cost.compute(machine, 200.0, 30.0) == 3.0
+
+
+def test_an_all_reduce_moves_its_bytes_almost_twice_and_waits_for_every_hop_of_the_ring() -> None:
+    machine = replace(GENERIC, link_latency=1.0, link_bandwidth=10.0)
+    assert cost.all_reduce(machine, 100.0, 1) == 0.0
+    assert cost.all_reduce(machine, 100.0, 4) == pytest.approx(2 * 3 * 1.0 + 2 * 75.0 / 10.0)
+
+
+def test_an_exchange_of_no_messages_takes_no_time() -> None:
+    machine = replace(GENERIC, link_latency=1.0, link_bandwidth=10.0)
+    assert cost.exchange(machine, 100.0, 0) == 0.0
+    assert cost.exchange(machine, 100.0, 3) == 13.0
+    assert cost.message(machine, 100.0) == 11.0
