@@ -25,12 +25,14 @@ _INTERRUPTED = 130
 # What MPI's launchers print about a rank that ended badly; we say it in one line of our own.
 _HYDRA_PID = re.compile(r"PID (\d+) RUNNING AT")
 _HYDRA_CODE = re.compile(r"EXIT CODE: (\d+)")
-_OPEN_MPI = re.compile(r"process rank (\d+) with PID (\d+).* signal (\d+)")
+_OPEN_MPI = re.compile(r"process rank (\d+) with PID (\d+) on node \S+ exited on\s+signal (\d+)")
 _CHATTER = re.compile(
     r"={20,}|-{60,}|=   |\*{20,}|YOUR APPLICATION TERMINATED|This typically refers|Please see the FAQ"
     r"|Abort\(\d+\) on node|application called MPI_Abort|MPI_ABORT was invoked|with errorcode|\[(mpiexec|proxy)"
     r"|NOTE: invoking MPI_ABORT|You may or may not see|exactly when Open MPI kills|Primary job  terminated"
-    r"|a non-zero exit code|prterun|mpirun (noticed|has exited|detected)|Process name: |Exit code: |Errorcode: "
+    r"|a non-zero exit code|prterun|mpirun (noticed|has exited|detected)"
+    r"|\s*(Process name|Proc|Exit code|Errorcode): "
+    r"|exited on|signal \d+ \([A-Z][a-z ]+\)\.$|thus causing the job to be terminated|\[warn\] Epoll "
 )
 
 
@@ -131,26 +133,28 @@ def _relayed(source: IO[bytes] | None, target: TextIO, said: list[str]) -> threa
 
     def relay() -> None:
         assert source is not None
-        pending = ""
+        pending, after_chatter = "", False
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         while chunk := os.read(source.fileno(), 65536):
             lines = re.split(r"(?<=[\n\r])", pending + decoder.decode(chunk))
             pending = lines.pop()
             for line in lines:
-                _pass_on(line, target, said)
-        _pass_on(pending, target, said)
+                after_chatter = _pass_on(line, target, said, after_chatter)
+        _pass_on(pending, target, said, after_chatter)
 
     thread = threading.Thread(target=relay, daemon=True)
     thread.start()
     return thread
 
 
-def _pass_on(line: str, target: TextIO, said: list[str]) -> None:
-    if is_chatter(line):
+def _pass_on(line: str, target: TextIO, said: list[str], after_chatter: bool) -> bool:
+    """Pass a line on, unless it is the launcher's, as blank ones after its own are; whether it was."""
+    if is_chatter(line) or (after_chatter and not line.strip()):
         said.append(line)
-    else:
-        target.write(line)
-        target.flush()
+        return True
+    target.write(line)
+    target.flush()
+    return False
 
 
 def _end_with_parent() -> None:
