@@ -13,7 +13,7 @@ from math import prod
 from brainc.codegen.loops.arithmetic import Leaf
 from brainc.codegen.loops.source import LANES, LoopDefect
 from brainc.ir.kernel import Extra, Kernel, Placed
-from brainrun.plan.schema import Lanes
+from brainrun.plan.schema import Lanes, Plain
 
 LOOP_NAMES = {
     "c": "channel",
@@ -68,8 +68,8 @@ def numbered(name: str, count: int) -> tuple[str, ...]:
 
 
 def is_number(placed: Placed) -> bool:
-    """Whether it is a single number, the same for every element."""
-    return not isinstance(placed.storage, Lanes) and prod(placed.value.shape) == 1
+    """Whether it is a single number, the same for every element; a weight of one input has lanes of zeros beside it."""
+    return isinstance(placed.storage, Plain) and prod(placed.value.shape) == 1
 
 
 @dataclass(frozen=True, slots=True)

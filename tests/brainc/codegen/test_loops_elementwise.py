@@ -137,11 +137,14 @@ def test_an_update_reads_everything_before_it_writes(rule, shape: tuple[int, ...
     assert_cuts_agree(kernel, values)
 
 
-def test_zeros_beyond_a_weight_s_inputs_stay_zero() -> None:
-    kernel = adam(tensor("p", 5, 20))
-    values = {name: np.abs(normal(5, 20)) for name in "pmvg"} | {"rate": np.array(0.5)}
+@pytest.mark.parametrize("shape", [(5, 20), (1, 1)])
+@pytest.mark.parametrize("rule", [momentum, adam])
+def test_zeros_beyond_a_weight_s_inputs_stay_zero(rule, shape: tuple[int, int]) -> None:  # type: ignore[no-untyped-def]  # a parameter of pytest
+    kernel = rule(tensor("p", *shape))
+    values = {name: np.abs(normal(*shape)) for name in "pmvg"} | {"rate": np.array(0.5)}
     for made in run(kernel, values).values():
-        assert not made[1, :, 4:].any()
+        assert made[-1, :, 0].all()
+        assert not made[-1, :, shape[1] % 16 :].any()
 
 
 def test_an_update_that_would_fill_those_zeros_is_refused() -> None:
