@@ -19,10 +19,7 @@ from brainrun.plan.store import encoded
 
 from .networks import BATCH, GROUPED, IMAGE_TWICE, LENET, LOCAL, LOSSES, MEETING, MLP, NETWORKS, RESIDUAL, TIED
 
-# Their `predict` writes inputs as they are.
-WITHOUT_STEPS = ("on_input", "nothing_learnt")
-COMPILED = {name: text for name, text in {**NETWORKS, "local": LOCAL}.items() if name not in WITHOUT_STEPS}
-COMPILED["image_twice"] = IMAGE_TWICE.replace("output seen = image", "").replace("output flat = flatten(image)", "")
+COMPILED = {**NETWORKS, "local": LOCAL, "image_twice": IMAGE_TWICE}
 
 
 def compiled(text: str, mesh: tuple[int, int], placements: str = "") -> Assembled:

@@ -71,6 +71,6 @@ def _unfit(call: Call, taken: list[Operand], buffers: Mapping[str, Buffer]) -> I
 
 
 def _broken_chains(steps: tuple[object, ...]) -> Iterator[str]:
-    for step, after in zip(steps, (*steps[1:], None), strict=True):
+    for step, after in zip(steps, (*steps, None)[1:], strict=True):
         if isinstance(step, Call) and step.chained and not (isinstance(after, Call) and after.extent == step.extent):
             yield f"{step.layer}: {step.kernel} is chained, and no call of extent {step.extent} follows"
