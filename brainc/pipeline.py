@@ -22,6 +22,7 @@ from brainc.partition.mesh import Candidate, Impossible, candidates, choice_of, 
 from brainc.settings.check import CheckedProgram, check_program
 from brainc.settings.data import input_facts
 from brainc.settings.options import CompileOptions
+from brainc.settings.parallel import ParallelOptions
 from brainc.tensor.lower import lower
 from brainlang import load_program
 from brainlang.diagnostics import BrainError, Diagnostic
@@ -94,7 +95,7 @@ def _weighed(
     """The candidates laid out in full, the fastest first; those that the machine's memory cannot hold are left out."""
     parallel, batch = checked.parallel, checked.train.training.batch
     try:
-        allowed = meshes(parallel.data, parallel.model, options.ranks or machine.cores_per_node)
+        allowed = meshes(parallel.data, parallel.model, _numbers_of_ranks(parallel, machine))
         found = candidates(checked.graph, allowed, dict(parallel.placements), batch=batch, machine=machine)
     except Impossible as impossible:
         raise _diagnosed(impossible, program, checked.graph) from None
@@ -111,6 +112,12 @@ def _weighed(
         )
         raise BrainError((Diagnostic(program.parallel.span, message, "use more model ranks, or a smaller batch"),))
     return fitting
+
+
+def _numbers_of_ranks(parallel: ParallelOptions, machine: description.Machine) -> range:
+    """How many ranks there may be: as many as were asked for, or else up to one for each core of a node."""
+    least = parallel.ranks or (parallel.data or 1) * (parallel.model or 1)
+    return range(least, (parallel.ranks or max(least, machine.cores_per_node)) + 1)
 
 
 def _bytes_a_node(layout: _Layout, machine: description.Machine) -> int:

@@ -82,18 +82,14 @@ def choice_of(weighed: Sequence[tuple[Candidate, float]]) -> PlanChoice:
     return PlanChoice(chosen, (others[0],), _why(chosen, others[0]))
 
 
-def meshes(data: int | None, model: int | None, ranks: int) -> tuple[Mesh, ...]:
-    """Every mesh with the given extents; where one is None, of as many ranks as there are, or fewer."""
+def meshes(data: int | None, model: int | None, ranks: range) -> tuple[Mesh, ...]:
+    """Every mesh of so many ranks with the given extents; None is any extent."""
 
     def extents(given: int | None, most: int) -> Iterator[int]:
         yield from (given,) if given else range(1, most + 1)
 
-    return tuple(
-        Mesh(d, m)
-        for d in extents(data, ranks)
-        for m in extents(model, max(ranks // d, 1))
-        if d * m <= ranks or (data and model)
-    )
+    most = ranks.stop - 1
+    return tuple(Mesh(d, m) for d in extents(data, most) for m in extents(model, most // d) if d * m in ranks)
 
 
 def _options(

@@ -28,10 +28,14 @@ _ANY_BATCH = 2**62  # so that only the layer decides which splits it has
 
 @dataclass(frozen=True, slots=True)
 class ParallelOptions:
-    """Ranks along `data` and `model` (None: the partitioner chooses), layers with a fixed split, and how to reduce."""
+    """Ranks along `data` and `model` (None: the partitioner chooses), layers with a fixed split, and how to reduce.
+
+    `ranks` is how many there are in all; None where that is to be chosen too.
+    """
 
     data: int | None
     model: int | None
+    ranks: int | None
     placements: tuple[tuple[str, Split], ...]
     reduce: str
 
@@ -48,9 +52,7 @@ def parallel_options(program: Program, graph: LayerGraph, options: CompileOption
     for name, override in (("data", options.data), ("model", options.model)):
         given = _extent(report, name, settings[name].value) if name in settings else 1
         extents[name] = given if override is None else _from_command(override)
-    ranks = (extents["data"] or 1) * (extents["model"] or 1)
-    if ranks > MOST_RANKS:
-        report.add(section.span, f"data × model is {ranks:,} ranks, and {MOST_RANKS:,} is the most", "use fewer ranks")
+    ranks = _ranks(report, section.span, extents["data"], extents["model"], options.ranks)
     if "reduce" in settings:
         _check_reduction(report, settings["reduce"].value)
     if options.reduce is not None:
@@ -66,7 +68,7 @@ def parallel_options(program: Program, graph: LayerGraph, options: CompileOption
         elif placed is not None:
             placements[placed[0]] = placed[1]
     report.settle()
-    return ParallelOptions(extents["data"], extents["model"], tuple(placements.items()), "sum")
+    return ParallelOptions(extents["data"], extents["model"], ranks, tuple(placements.items()), "sum")
 
 
 def _extent(report: Report, name: str, value: language.Value) -> int | None:
@@ -79,6 +81,20 @@ def _extent(report: Report, name: str, value: language.Value) -> int | None:
         return 1
     assert isinstance(number, int)
     return number
+
+
+def _ranks(report: Report, span: Span, data: int | None, model: int | None, asked: int | None) -> int | None:
+    """How many ranks there are, None where that is to be chosen; reports too many, or not what the extents make."""
+    fixed = (data or 1) * (model or 1)
+    total = asked or fixed
+    if max(total, fixed) > MOST_RANKS:
+        report.add(
+            span, f"data × model is {max(total, fixed):,} ranks, and {MOST_RANKS:,} is the most", "use fewer ranks"
+        )
+    elif total % fixed or (data and model and total != fixed):
+        message = f"data {data or 'auto'} × model {model or 'auto'} cannot be {total} ranks, as --ranks asks"
+        report.add(span, message, "ask for other ranks, or write auto for data and model")
+    return total if asked or (data and model) else None
 
 
 def _from_command(extent: Extent) -> int | None:

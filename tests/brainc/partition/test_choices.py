@@ -69,14 +69,15 @@ def test_a_mesh_that_cannot_be_is_passed_over_where_others_can() -> None:
 @pytest.mark.parametrize(
     ("data", "model", "ranks", "expected"),
     [
-        (2, 3, 1, {(2, 3)}),
-        (None, 2, 4, {(1, 2), (2, 2)}),
-        (2, None, 5, {(2, 1), (2, 2)}),
-        (None, None, 3, {(1, 1), (1, 2), (1, 3), (2, 1), (3, 1)}),
+        (2, 3, range(6, 7), {(2, 3)}),
+        (None, 2, range(1, 5), {(1, 2), (2, 2)}),
+        (2, None, range(2, 6), {(2, 1), (2, 2)}),
+        (None, None, range(1, 4), {(1, 1), (1, 2), (1, 3), (2, 1), (3, 1)}),
+        (None, None, range(4, 5), {(1, 4), (2, 2), (4, 1)}),
     ],
 )
 def test_free_extents_range_over_the_ranks_there_are(
-    data: int | None, model: int | None, ranks: int, expected: set[tuple[int, int]]
+    data: int | None, model: int | None, ranks: range, expected: set[tuple[int, int]]
 ) -> None:
     assert {(mesh.data, mesh.model) for mesh in meshes(data, model, ranks)} == expected
 

@@ -19,16 +19,39 @@ def options(section: str, **given):
 
 
 def test_without_a_section_there_is_one_rank():
-    assert options("") == ParallelOptions(data=1, model=1, placements=(), reduce="sum")
+    assert options("") == ParallelOptions(data=1, model=1, ranks=1, placements=(), reduce="sum")
 
 
 def test_extents_are_read():
-    assert options("data = 2\nmodel = auto") == ParallelOptions(data=2, model=None, placements=(), reduce="sum")
+    expected = ParallelOptions(data=2, model=None, ranks=None, placements=(), reduce="sum")
+    assert options("data = 2\nmodel = auto") == expected
 
 
 def test_the_command_line_goes_first():
     found = options("data = 2\nmodel = auto\n", data="auto", model=3)
     assert (found.data, found.model) == (None, 3)
+
+
+@pytest.mark.parametrize(("section", "ranks"), [("data = 2\nmodel = auto", 4), ("data = 2\nmodel = 2", 4)])
+def test_ranks_that_are_asked_for_are_what_there_will_be(section, ranks):
+    assert options(section, ranks=ranks).ranks == ranks
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("data = 2\nmodel = auto", "data 2 × model auto cannot be 3 ranks, as --ranks asks"),
+        ("data = 2\nmodel = 1", "data 2 × model 1 cannot be 3 ranks, as --ranks asks"),
+    ],
+)
+def test_extents_that_cannot_make_the_ranks_asked_for_are_refused(section, message):
+    with pytest.raises(BrainError, match=message):
+        options(section, ranks=3)
+
+
+def test_more_ranks_than_anybody_has_are_refused_before_they_are_searched():
+    with pytest.raises(BrainError, match="data × model is 999,999,999 ranks, and 65,536 is the most"):
+        options("data = auto\nmodel = auto", ranks=999_999_999)
 
 
 def test_a_layer_is_placed_by_its_name_or_its_end():
