@@ -27,6 +27,8 @@ class Machine:
     memory_bandwidth: float
     cores_per_node: int
     memory_per_node: float
+    step_latency: float
+    call_latency: float
     link_latency: float
     link_bandwidth: float
 
@@ -37,6 +39,8 @@ GENERIC = Machine(
     memory_bandwidth=1.5e10,
     cores_per_node=16,
     memory_per_node=64e9,
+    step_latency=1.0e-4,
+    call_latency=5.0e-7,
     link_latency=3.0e-6,
     link_bandwidth=6.0e9,
 )
@@ -63,6 +67,8 @@ def load(path: Path) -> Machine:
         memory_bandwidth=float(read["memory_bandwidth"]),
         cores_per_node=int(read["cores_per_node"]),
         memory_per_node=float(read["memory_per_node"]),
+        step_latency=float(read["step_latency"]),
+        call_latency=float(read["call_latency"]),
         link_latency=float(read["link_latency"]),
         link_bandwidth=float(read["link_bandwidth"]),
     )

@@ -1,7 +1,8 @@
 """How long will a step take? One rank's steps laid against a machine: a track of arithmetic and a track of messages.
 
-A transfer starts when its step is reached and the wire is free, and runs beside what follows; a wait lasts until it is
-over. All ranks of a group are taken to reach a transfer at the same time, which equal slices bring about.
+A step begins with what the runtime does beside its kernels. A transfer starts when its step is reached and the wire is
+free, and runs beside what follows; a wait lasts until it is over. All ranks of a group are taken to reach a transfer at
+the same time, which equal slices bring about.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ def timeline(procedure: Procedure, rank: int, mesh: Mesh, machine: Machine) -> t
 def _intervals(
     steps: Iterable[Step], rank: int, seconds_of: Callable[[str], float], machine: Machine
 ) -> Iterable[Interval]:
-    now = wire_free = 0.0
+    yield Interval(rank, "compute", "between steps", 0.0, machine.step_latency)
+    now, wire_free = machine.step_latency, 0.0
     over: dict[str, float] = {}
     for step in steps:
         match step:
             case Call(layer=layer, phase=phase, flops=flops, bytes=moved):
-                seconds = cost.compute(machine, flops, moved)
+                seconds = machine.call_latency + cost.compute(machine, flops, moved)
                 yield Interval(rank, "compute", f"{layer} {phase}", now, seconds)
                 now += seconds
             case Start(transfer=name):
+                now += machine.call_latency
                 begin = max(now, wire_free)
                 seconds = seconds_of(name)
                 wire_free = over[name] = begin + seconds

@@ -17,6 +17,8 @@ flops = 1.0e11
 memory_bandwidth = 2.0e10
 cores_per_node = 2
 memory_per_node = 24e9
+step_latency = 1.0e-4
+call_latency = 5.0e-7
 link_latency = 2.0e-6
 link_bandwidth = 8.0e9
 """
@@ -35,7 +37,7 @@ def complaint(path: Path) -> str:
 
 
 def test_a_description_is_read(tmp_path: Path) -> None:
-    expected = Machine("workstation", 1e11, 2e10, 2, 24e9, 2e-6, 8e9)
+    expected = Machine("workstation", 1e11, 2e10, 2, 24e9, 1e-4, 5e-7, 2e-6, 8e9)
     assert load(written(tmp_path, TEXT)) == expected
 
 
