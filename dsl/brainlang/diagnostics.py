@@ -17,10 +17,13 @@ class Diagnostic:
     remedy: str = ""
 
     def __str__(self) -> str:
-        """`net.brain:9:31: error: …`, the source line, the underline, and `help: …`."""
-        place = f"{self.span.path}:{self.span.line}:{self.span.column}"
-        text = f"{place}: error: {self.message}\n{self.span.excerpt()}"
-        return f"{text}\nhelp: {self.remedy}" if self.remedy else text
+        """`net.brain:9:31: error: …`, the source line, the underline, and `help: …`; a blank line is not shown."""
+        lines = [f"{self.span.path}:{self.span.line}:{self.span.column}: error: {self.message}"]
+        if self.span.source.line_text(self.span.line).strip():
+            lines.append(self.span.excerpt())
+        if self.remedy:
+            lines.append(f"help: {self.remedy}")
+        return "\n".join(lines)
 
 
 class BrainError(Exception):
