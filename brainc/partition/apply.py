@@ -25,6 +25,8 @@ from brainc.ir.sharded import (
     Spread,
     Whole,
     layout_text,
+    operands_of,
+    results_of,
 )
 from brainc.ir.tensor import Parameter, Phase, TensorProgram, Value
 from brainc.partition.choices import Choice
@@ -87,7 +89,20 @@ class _Spreading:
             for output in procedure.outputs
         )
         given = tuple(Given(value, name) for (name, _, _), value in self.given.items())
-        return Procedure(given, tuple(self.operations), results, outputs, tuple(self.layouts.items()))
+        return Procedure(given, self._without_idle_views(), results, outputs, tuple(self.layouts.items()))
+
+    def _without_idle_views(self) -> tuple[Operation, ...]:
+        """Views of partial tensors are left out where every reader took a view of the sum instead."""
+        kept: list[Operation] = []
+        read: set[str] = set()
+        for operation in reversed(self.operations):
+            name = results_of(operation)[0].name
+            if name in self.views and name not in read:
+                del self.layouts[name]
+                continue
+            kept.append(operation)
+            read |= {value.name for value in operands_of(operation)}
+        return tuple(reversed(kept))
 
     def _reported(self, value: Value, wanted: Layout, procedure: ts.Procedure) -> Value:
         """A result or output in its layout; a network input needs no operation, of which there may be none."""
