@@ -107,6 +107,8 @@ def load_weights(executor: Executor, path: Path) -> None:
                 _require_shape(parameter, tuple(tensor.get_shape()), path)
                 values = tensor[_index(box)] if box else file.get_tensor(parameter.name)
                 executor.arena.put(parameter.buffer, np.asarray(values, np.float32))
+    except FileNotFoundError:
+        raise RunError("there is no such file", where=str(path)) from None
     except OSError as error:
         raise RunError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
     except SafetensorError as error:

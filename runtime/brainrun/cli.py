@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=_positive, metavar="N", help="train so many steps, whatever the plan says")
     length.add_argument("--epochs", type=_positive, metavar="N", help="train so many epochs, whatever the plan says")
-    add("--seed", type=int, metavar="S", help="seed of weights, dropout and sample order (default: the plan's)")
+    add("--seed", type=_seed, metavar="S", help="seed of weights, dropout and sample order (default: the plan's)")
     add("--no-shuffle", action="store_true", help="take the samples in the order of their file")
     add("--run-dir", type=Path, metavar="DIR", help="where to leave weights and metrics (default: runs/NAME-1, …)")
     add("--threads", type=_positive, metavar="T", help="threads a rank (default: its share of the node's cores)")
@@ -162,10 +162,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not at least 1")
     return value
+
+
+def _seed(text: str) -> int:
+    value = _whole(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{value} is not in 0 … 2⁶³ − 1")
+    return value
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def test_a_checkpoint_of_another_network_is_refused(plan: Path, capsys: pytest.C
     )
     Path("other.safetensors").write_text("not that")
     assert "other.safetensors: is not a safetensors file" in complaint(capsys, plan, "--from", "other.safetensors")
-    assert "none: cannot be read" in complaint(capsys, plan, "--from", "none")
+    assert "none: there is no such file" in complaint(capsys, plan, "--from", "none")
 
 
 def test_missing_data_is_named_before_training(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
