@@ -157,11 +157,14 @@ def compile_missing(
 ) -> None:
     """Compile member's share of the kernels that the cache lacks, with up to so many processes at a time.
 
-    Kernels are dealt out before the cache is asked, as members ask it at different moments. A cache that is this
-    process's own must have them all. PlanError names the kernels that cannot be compiled.
+    The members are the first ranks of the node; the others have no share. Kernels are dealt out before the cache is
+    asked, as members ask it at different moments. A cache that is this process's own must have them all. PlanError
+    names the kernels that cannot be compiled.
     """
     keyed = sorted({key(source, processor): source for source in sources}.items())
-    dealt = keyed[member::members] if cache.shared else keyed
+    dealt = keyed
+    if cache.shared:
+        dealt = keyed[member::members] if member < members else []
     share = [(name, source) for name, source in dealt if cache.read(name) is None]
     if not share:
         return

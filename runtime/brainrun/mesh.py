@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import sleep
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LAUNCHED = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "MPI_LOCALRANKID")
+
+_SECONDS_BETWEEN_LOOKS = 1e-3
 
 
 def launched(environment: Mapping[str, str]) -> bool:
@@ -80,6 +83,10 @@ class World(Protocol):
 
     def cores(self) -> tuple[int, ...]:
         """The cores of this node that this rank has to itself, at least one."""
+        ...
+
+    def cores_of_node(self) -> int:
+        """How many cores this node's ranks have between them."""
         ...
 
     def close(self) -> None:
@@ -176,6 +183,10 @@ class Alone:
         """All cores that the process may use."""
         return usable_cores()
 
+    def cores_of_node(self) -> int:
+        """As many as this rank has."""
+        return len(usable_cores())
+
     def close(self) -> None:
         """Nothing to give back."""
 
@@ -252,6 +263,10 @@ class MpiWorld:
 
     def agree_on_error(self, failure: RunError | None) -> None:
         """AgreedFailure with the message of the lowest rank that has one."""
+        # Others may take seconds, to compile kernels for instance, and MPI would take their cores to wait.
+        all_here = self._world.Ibarrier()
+        while not all_here.Test():
+            sleep(_SECONDS_BETWEEN_LOOKS)
         messages = self._world.allgather(None if failure is None else str(failure))
         for rank, message in enumerate(messages):
             if message is not None:
@@ -270,6 +285,10 @@ class MpiWorld:
     def cores(self) -> tuple[int, ...]:
         """This rank's share of what the node's ranks may use."""
         return share_of_cores(self._core_sets, self.local_rank)
+
+    def cores_of_node(self) -> int:
+        """All that any of the node's ranks may use."""
+        return len(set().union(*self._core_sets))
 
     def close(self) -> None:
         """Give back what `bind` made; MPICH complains about what is left."""

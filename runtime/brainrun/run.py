@@ -232,7 +232,7 @@ def _plan(options: RunOptions, world: World) -> tuple[Plan, dict[str, str]]:
 def _kernels(
     plan: Plan, texts: Mapping[str, str], options: RunOptions, world: World, watch: Watch, loader: Loader
 ) -> dict[str, int]:
-    """The addresses of all kernels: the ranks of a node compile what is missing between them, then each loads all."""
+    """The addresses of all kernels: no more ranks than cores compile what is missing, then each loads all."""
     processor = this_processor()
     sources = [pool_source()]
     sources += [
@@ -246,7 +246,7 @@ def _kernels(
             processor,
             cache,
             member=world.local_rank,
-            members=world.local_size,
+            members=min(world.local_size, world.cores_of_node()),
             processes=len(world.cores()),
         )
     if warning:
