@@ -1,10 +1,12 @@
-"""Whatever a file says, the answer is a checked program or a BrainError, never another exception."""
+"""Whatever a file says, the answer is a plan or a BrainError, never another exception."""
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from brainc.pipeline import Compiled, compile_program
 from brainc.settings.check import CheckedProgram, check_program
 from brainc.settings.options import CompileOptions
 from brainlang import BrainError, parse_program
@@ -55,6 +57,51 @@ parallel {
     place c1 = sample
 }
 """
+# Small, so that the one in twenty that the damage leaves sound is soon compiled.
+SMALL = (
+    """let width = 4
+block pair(x, w) { y = x | dense(w) | relu
+ return y + x }
+network a {
+    input x: f32[4]
+    input t: f32[4]
+    input label: class[3]
+    h = x | pair(width) | dropout(0.5) | dense(5, bias=false, name="c1")
+    z = h | sigmoid | dense(4, share=transpose(c1)) | sigmoid
+    logits = concat(z, h) | dense(3)
+    loss weight(0.5) o = cross_entropy(logits, label)
+    loss p = binary_cross_entropy(z, t)
+    output s = logits | softmax
+}
+train { batch = 7
+ optimizer = adam(rate=0.01) }
+parallel { data = 2
+ place c1 = sample
+ place logits.dense = split(input) }
+""",
+    """network c {
+    input x: f32[2, 5, 6]
+    input label: class[3]
+    a = x | conv(4, [3, 2], pad=1, stride=[1, 2], groups=2) | batchnorm(statistics="local") | maxpool(2, stride=1)
+    b = x | conv(4, 3, dilation=2, pad=2) | avgpool(2) | tanh | reshape([4, 6]) | flatten
+    logits = concat(a | dense(4), b | leaky_relu(0.1)) | dense(3)
+    loss o = cross_entropy(logits, label)
+    metric m = top1(logits, label)
+}
+train { batch = 4
+ optimizer = momentum(rate=0.1, momentum=0.9) }
+""",
+    """network r {
+    input x: f32[3]
+    input y: f32[1]
+    o = x | dense(4) | tanh | batchnorm | dense(1)
+    loss mse = mean_squared_error(o, y)
+}
+train { batch = 3
+ optimizer = sgd(rate=0.01) }
+parallel { model = 2 }
+""",
+)
 FILES = 10_000
 
 
@@ -62,24 +109,33 @@ def check(text: str) -> CheckedProgram:
     return check_program(parse_program(text, "nowhere/net.brain"), CompileOptions(Path("nowhere/net.brain")))
 
 
+def compile_text(text: str) -> Compiled:
+    return compile_program(parse_program(text, "nowhere/net.brain"), CompileOptions(Path("nowhere/net.brain")))
+
+
 @pytest.mark.parametrize("text", [FORMS, *EXAMPLES])
 def test_the_undamaged_file_is_sound(text):
     assert check(text).graph.losses
 
 
-def answer(text: str) -> str:
+@pytest.mark.parametrize("text", SMALL)
+def test_the_undamaged_small_file_is_compiled(text):
+    assert compile_text(text).assembled.plan.kernels
+
+
+def answer(work: Callable[[str], object], text: str) -> str:
     """The diagnostics for a text, or "" where it is sound."""
     try:
-        check(text)
+        work(text)
     except BrainError as error:
         return str(error)
     return ""
 
 
-def test_ten_thousand_damaged_files_give_a_result_or_a_diagnostic():
+@pytest.mark.parametrize(("work", "texts"), [(check, (FORMS, LENET, *EXAMPLES)), (compile_text, SMALL)])
+def test_ten_thousand_damaged_files_give_a_result_or_a_diagnostic(work, texts):
     random = Random(2027)
-    texts = (FORMS, LENET, *EXAMPLES)
-    answers = [answer(mutated(random.choice(texts), random)) for _ in range(FILES)]
+    answers = [answer(work, mutated(random.choice(texts), random)) for _ in range(FILES)]
     assert all(": error: " in told for told in answers if told)
     # Some damage does no harm; were there none of it, the later checks would never have run to their ends.
     assert answers.count("") > FILES // 100
