@@ -5,6 +5,8 @@ flops = 1.0e11               # float32 operations a second and core
 memory_bandwidth = 2.0e10    # bytes a second and core
 cores_per_node = 2
 memory_per_node = 24e9       # bytes
+step_latency = 1.0e-4        # seconds a step, beside its calls and messages
+call_latency = 5.0e-7        # seconds a call of a kernel, beside its work
 link_latency = 2.0e-6        # seconds a message, between ranks
 link_bandwidth = 8.0e9       # bytes a second, between two ranks
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from math import prod
 from random import Random
@@ -9,7 +10,7 @@ from random import Random
 import pytest
 
 from brainc.ir.graph import LayerGraph
-from brainc.machine.description import GENERIC, Machine
+from brainc.machine.description import GENERIC
 from brainc.partition.choices import choices
 from brainc.partition.search import runner_up, search
 from brainrun.plan.schema import Mesh
@@ -19,8 +20,8 @@ from .networks import graph
 # Latency, bandwidth and speed traded against each other, so that each of the splits is sometimes worth it.
 MACHINES = (
     GENERIC,
-    Machine("slow wire", 1e9, 1e9, 1, 1e9, 1e-5, 1e8),
-    Machine("no latency", 1e8, 1e10, 1, 1e9, 1e-9, 1e9),
+    replace(GENERIC, flops=1e9, memory_bandwidth=1e9, link_latency=1e-5, link_bandwidth=1e8),
+    replace(GENERIC, flops=1e8, memory_bandwidth=1e10, link_latency=1e-9, link_bandwidth=1e9),
 )
 MOST = 1500
 
