@@ -92,7 +92,7 @@ def _ranks(report: Report, span: Span, data: int | None, model: int | None, aske
             span, f"data × model is {max(total, fixed):,} ranks, and {MOST_RANKS:,} is the most", "use fewer ranks"
         )
     elif total % fixed or (data and model and total != fixed):
-        message = f"data {data or 'auto'} × model {model or 'auto'} cannot be {total} ranks, as --ranks asks"
+        message = f"data {data or 'auto'} × model {model or 'auto'} cannot be {total} ranks, as was asked"
         report.add(span, message, "ask for other ranks, or write auto for data and model")
     return total if asked or (data and model) else None
 

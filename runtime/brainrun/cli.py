@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     asked = _parser().parse_args(given)
+    if not launched(os.environ):
+        # A batch system's SIGTERM ends us as Ctrl-C does, so that nothing is left behind; ranks are their launcher's.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if asked.plan.suffix == ".brain":
             return _compile_and_run(asked, given)
@@ -48,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"brainrun: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("brainrun: interrupted", file=sys.stderr)
         return 130
 
 
@@ -77,11 +82,9 @@ def _compile_and_run(asked: argparse.Namespace, given: list[str]) -> int:
         plan = Path(folder) / f"{asked.plan.stem}.plan"
         if launched(os.environ):
             return _compile_on_rank_0(asked, plan)
-        status = _compiled(asked, plan)
+        status = _compiled(asked.plan, plan, asked.ranks)
         if status:
             return status
-        if asked.ranks is not None:
-            require_ranks(read_plan(plan)[0], asked.ranks, asked.plan)
         asked.data_dir = asked.data_dir or asked.plan.resolve().parent
         replaced = [str(plan) if Path(word) == asked.plan else word for word in given]
         asked.plan = plan
@@ -90,18 +93,18 @@ def _compile_and_run(asked: argparse.Namespace, given: list[str]) -> int:
 
 def _compile_on_rank_0(asked: argparse.Namespace, plan: Path) -> int:
     world = open_world(with_mpi=True)
-    status = world.broadcast(_compiled(asked, plan) if world.rank == 0 else None)
+    status = world.broadcast(_compiled(asked.plan, plan, world.size) if world.rank == 0 else None)
     if status:
         return status
     asked.data_dir = asked.data_dir or asked.plan.resolve().parent
     return _as_rank(asked, plan, world)
 
 
-def _compiled(asked: argparse.Namespace, plan: Path) -> int:
-    """Compile a file into a plan; the compiler's exit status. It prints its own messages."""
-    command = [sys.executable, "-m", "brainc.cli", "compile", str(asked.plan), "-o", str(plan)]
-    if asked.ranks is not None:
-        command += ["--ranks", str(asked.ranks)]
+def _compiled(source: Path, plan: Path, ranks: int | None) -> int:
+    """Compile a file into a plan, for so many ranks where that is given; the status of the compiler, which prints."""
+    command = [sys.executable, "-m", "brainc.cli", "compile", str(source), "-o", str(plan)]
+    if ranks is not None:
+        command += ["--ranks", str(ranks)]
     return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
 
 

@@ -86,6 +86,8 @@ def _run(options: RunOptions, world: World) -> None:
             executor = Executor(plan, addresses, pool, world)
             if options.weights is None:
                 initialise(executor, _seed(plan, options))
+                if options.mode in ("eval", "predict"):
+                    watch.say("without --from, these are weights that nothing has trained")
             else:
                 load_weights(executor, options.weights)
         clock.lap("parameters")

@@ -40,8 +40,8 @@ def test_ranks_that_are_asked_for_are_what_there_will_be(section, ranks):
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ("data = 2\nmodel = auto", "data 2 × model auto cannot be 3 ranks, as --ranks asks"),
-        ("data = 2\nmodel = 1", "data 2 × model 1 cannot be 3 ranks, as --ranks asks"),
+        ("data = 2\nmodel = auto", "data 2 × model auto cannot be 3 ranks, as was asked"),
+        ("data = 2\nmodel = 1", "data 2 × model 1 cannot be 3 ranks, as was asked"),
     ],
 )
 def test_extents_that_cannot_make_the_ranks_asked_for_are_refused(section, message):
