@@ -14,11 +14,17 @@ class Builder:
     """A growing list of operations, with fresh names for their results.
 
     `mode` says whether the layers behave as in training (dropout draws, batch normalisation looks at the mini-batch) or
-    as in evaluation. Results are named by the layer, with a suffix for all but its last.
+    as in evaluation. Results are named by the layer, with a suffix for all but its last; names that are `taken` (by
+    inputs, parameters and what the runtime sets) are given to nothing else, whatever the user calls a layer.
     """
 
     def __init__(
-        self, batch: int, mode: Literal["train", "evaluate"], parameters: dict[str, Value], sample_weight: Value
+        self,
+        batch: int,
+        mode: Literal["train", "evaluate"],
+        parameters: dict[str, Value],
+        sample_weight: Value,
+        taken: frozenset[str],
     ) -> None:
         self.batch = batch
         self.mode: Literal["train", "evaluate"] = mode
@@ -26,7 +32,7 @@ class Builder:
         self.sample_weight = sample_weight
         self.operations: list[ts.Operation] = []
         self.updates: list[ts.Operation] = []
-        self._names: set[str] = set()
+        self._names = set(taken)
         self.origin = Origin.__new__(Origin)
         self.phase: Phase = "forward"
 

@@ -59,7 +59,7 @@ class _Tape:
                 self.wanted |= {value.name for value in ts.results_of(operation)}
         self.own = _own_values(forward)
         self.origins: dict[str, Origin] = {}
-        self._names: set[str] = set()
+        self._names = set(self.values)
 
     def seed(self, loss: Value, weight: float) -> None:
         """The objective depends on this loss with this weight."""

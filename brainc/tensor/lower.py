@@ -43,8 +43,9 @@ def lower(graph: LayerGraph, *, batch: int, optimizer: str, settings: Mapping[st
     weight = Value("sample_weight", (batch,), True)
     parameters = _parameters(graph, rule)
     values = {parameter.value.name: parameter.value for parameter in parameters}
-    training = _forward(graph, inputs, weight, values, "train")
-    evaluation = _forward(graph, inputs, weight, values, "evaluate")
+    taken = _taken((*inputs, weight), parameters, rule)
+    training = _forward(graph, inputs, weight, values, taken, "train")
+    evaluation = _forward(graph, inputs, weight, values, taken, "evaluate")
     backward = differentiate(
         training.operations, training.losses, {p.value.name for p in parameters if p.trained}, graph.nodes[-1].origin
     )
@@ -73,14 +74,22 @@ def _parameters(graph: LayerGraph, rule: Rule) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
+def _taken(inputs: tuple[Value, ...], parameters: tuple[Parameter, ...], rule: Rule) -> frozenset[str]:
+    """Every name that stands for something before the first layer: what is fed, kept, and set by the runtime."""
+    kept = (value.name for parameter in parameters for value in (parameter.value, *parameter.state))
+    numbers = (f"optimizer.{name}" for name, _ in rule.numbers)
+    return frozenset((*(value.name for value in inputs), *kept, *numbers, RATE.name, STEP.name, "context"))
+
+
 def _forward(
     graph: LayerGraph,
     inputs: tuple[Value, ...],
     sample_weight: Value,
     parameters: dict[str, Value],
+    taken: frozenset[str],
     mode: Literal["train", "evaluate"],
 ) -> Forward:
-    builder = Builder(inputs[0].shape[0], mode, parameters, sample_weight)
+    builder = Builder(inputs[0].shape[0], mode, parameters, sample_weight, taken)
     values = {value.name: value for value in inputs}
     for node in graph.nodes:
         operator = OPERATORS[node.operator]
