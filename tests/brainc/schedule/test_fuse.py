@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from brainc.codegen.emit import refuses
 from brainc.evaluate.grid import places
+from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
 from brainc.ir.kernel import Kernel
+from brainc.ir.origin import Origin
 from brainc.ir.schedule import Run
 from brainc.schedule.fuse import Fused, fuse, storage_of
-from brainc.schedule.localise import localise
+from brainc.schedule.localise import LocalProcedure, localise
+from brainlang.source import Source, Span
 from brainrun.plan.schema import Lanes, Panels, Plain
 from tests.laws.networks import BATCH, LENET, MLP, TIED, graph
 from tests.laws.spread import spread
+
+HERE = Origin("layer", Span(Source("net.brain", "layer\n"), 0, 5))
 
 
 def fused(text: str, mesh: tuple[int, int] = (1, 1), **placements: str) -> Fused:
@@ -102,3 +107,30 @@ def test_activations_lie_in_lanes_matrices_in_panels_and_all_else_plainly() -> N
     assert storage_of(ts.Value("w", (7, 5), False)) == Panels(7, 5)
     assert storage_of(ts.Value("w", (7, 5, 3, 3), False)) == Plain((7, 5, 3, 3))
     assert storage_of(ts.Value("rate", (), False)) == Plain(())
+
+
+def fused_items(*items: ts.Operation, results: tuple[ts.Value, ...] = ()) -> Fused:
+    reported = tuple(ts.Result(value.name, "metric", value) for value in results)
+    return fuse(LocalProcedure((), items, reported, ()), refuses)
+
+
+def test_the_update_stands_alone_where_the_weight_is_read_after_its_gradient_is_made() -> None:
+    x, w, dy = ts.Value("x", (4, 2), True), ts.Value("w", (3, 2), False), ts.Value("dy", (4, 3), True)
+    dw, z = ts.Value("dw", (3, 2), False), ts.Value("z", (4, 3), True)
+    gradient = ts.Contract(dw, dy, x, ("oi", "bo", "bi"), (), "backward", HERE)
+    late = ts.Contract(z, x, w, ("bo", "bi", "oi"), (), "backward", HERE)
+    step = ts.Update((w,), (w, dw), (ex.subtract(ex.Operand(0), ex.Operand(1)),), "update", HERE)
+    assert isinstance(kernel_that_makes(fused_items(gradient, late, step), "w").core, ts.Update)
+    assert len(fused_items(gradient, step).items) == 1
+
+
+def test_a_map_does_not_join_the_kernel_that_makes_two_of_its_operands_and_stores_both() -> None:
+    """The second would be read from memory that the same kernel is writing."""
+    x, w = ts.Value("x", (4, 2), True), ts.Value("w", (3, 2), False)
+    h, a, y = (ts.Value(name, (4, 3), True) for name in ("h", "a", "y"))
+    product = ts.Contract(h, x, w, ("bo", "bi", "oi"), (), "forward", HERE)
+    relu = ts.Map(a, (h,), ("bo", "bo"), ex.maximum(ex.Operand(0), ex.ZERO), "forward", HERE)
+    both = ts.Map(y, (h, a), ("bo", "bo", "bo"), ex.multiply(ex.Operand(0), ex.Operand(1)), "forward", HERE)
+    made = fused_items(product, relu, both, results=(y,))
+    assert stored(kernel_that_makes(made, "a")) == ["h", "a"]
+    assert isinstance(kernel_that_makes(made, "y").core, ts.Map)
