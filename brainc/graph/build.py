@@ -26,6 +26,8 @@ from brainlang.source import Span
 LARGEST_TENSOR = 2**40
 """The most elements of a tensor (per sample) or of all parameters: four terabytes in float32."""
 ARGUMENTS_TO_COME = ("l1", "l2")
+SET_BY_THE_RUNTIME = ("context", "rate", "sample_weight", "step")
+"""Names that the tensor program gives to what the runtime sets before each step."""
 
 
 def build(program: Program) -> LayerGraph:
@@ -75,6 +77,9 @@ class GraphBuilder:
         )
 
     def _input(self, given: language.Input) -> None:
+        if given.name in SET_BY_THE_RUNTIME:
+            what = f"no input can be called '{given.name}': the runtime sets a number of that name"
+            self.report.add(given.span, what, "choose another name, and use it in the data sections too")
         tensor = Tensor((), given.dims[0]) if given.kind == "class" else Tensor(given.dims)
         self.inputs.append(Input(given.name, tensor, given.kind, Origin(given.name, given.span)))
         self.tensor_of_name[given.name] = self._held(tensor, given.name, given.span)
