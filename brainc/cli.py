@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"brainc: error: {where}{error.strerror or error}")
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # one that nobody foresaw is told as a defect of ours
         return _fail(_defect(error, given.debug))
 
 
