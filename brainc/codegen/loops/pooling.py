@@ -6,7 +6,8 @@ order: `rest` is what is left to give, and becomes zero once it has been given.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 
@@ -176,10 +177,9 @@ def pool_gradient_function(kernel: Kernel, core: PoolGradient) -> Function:
     )
 
 
-def _tiled_gradient(body: Body, core: PoolGradient, axes: Sequence[_Axis], epilogue: Epilogue) -> None:
-    """Every element gets its one window's gradient, or zero where no window covers it."""
-    window = f"block, channel, {', '.join(axis.name for axis in axes)}, lane"
-    at = f"block, channel, {', '.join(f'{axis.name}_at' for axis in axes)}, lane"
+@contextmanager
+def _taps(body: Body, core: PoolGradient, axes: Sequence[_Axis], window: str) -> Iterator[None]:
+    """Loops over windows and, inside, their taps; a maximum keeps in `rest` what no tap of the window has taken yet."""
     with body.under(*loops([(axis.name, axis.windows) for axis in axes])):
         if core.kind == "max":
             with body.under(LANE_LOOP):
@@ -187,18 +187,26 @@ def _tiled_gradient(body: Body, core: PoolGradient, axes: Sequence[_Axis], epilo
         for axis in axes:
             body.write(*axis.bounds)
         with body.under(*(axis.tap_loop for axis in axes), LANE_LOOP):
-            if core.kind == "max":
-                body.write(
-                    f"x_here = x[{at}]",
-                    f"largest = x_here == y[{window}]",
-                    "to_give = rest[lane]",
-                    "gradient = to_give if largest else 0.0",
-                    "rest[lane] = 0.0 if largest else to_give",
-                )
-                element = Leaf("gradient", "gradient")
-            else:
-                element = Leaf("gradient", f"dy[{window}] * {1 / prod(core.size)!r}")
-            epilogue.write(body, element, Place(at, "channel"))
+            yield
+
+
+def _tiled_gradient(body: Body, core: PoolGradient, axes: Sequence[_Axis], epilogue: Epilogue) -> None:
+    """Every element gets its one window's gradient, or zero where no window covers it."""
+    window = f"block, channel, {', '.join(axis.name for axis in axes)}, lane"
+    at = f"block, channel, {', '.join(f'{axis.name}_at' for axis in axes)}, lane"
+    with _taps(body, core, axes, window):
+        if core.kind == "max":
+            body.write(
+                f"x_here = x[{at}]",
+                f"largest = x_here == y[{window}]",
+                "to_give = rest[lane]",
+                "gradient = to_give if largest else 0.0",
+                "rest[lane] = 0.0 if largest else to_give",
+            )
+            element = Leaf("gradient", "gradient")
+        else:
+            element = Leaf("gradient", f"dy[{window}] * {1 / prod(core.size)!r}")
+        epilogue.write(body, element, Place(at, "channel"))
     for place, axis in enumerate(axes):
         covered = axis.windows * axis.size
         if covered == axis.length:
@@ -220,23 +228,17 @@ def _summed_gradient(body: Body, core: PoolGradient, axes: Sequence[_Axis], epil
     places = loops([(f"{axis.name}_at", axis.length) for axis in axes])
     with body.under(*places, LANE_LOOP):
         body.write(f"{total}[{at}] = 0.0")
-    with body.under(*loops([(axis.name, axis.windows) for axis in axes])):
+    with _taps(body, core, axes, window):
         if core.kind == "max":
-            with body.under(LANE_LOOP):
-                body.write(f"rest[lane] = dy[{window}]")
-        for axis in axes:
-            body.write(*axis.bounds)
-        with body.under(*(axis.tap_loop for axis in axes), LANE_LOOP):
-            if core.kind == "max":
-                body.write(
-                    f"x_here = x[{at}]",
-                    f"largest = x_here == y[{window}]",
-                    "to_give = rest[lane]",
-                    f"{total}[{at}] += to_give if largest else 0.0",
-                    "rest[lane] = 0.0 if largest else to_give",
-                )
-            else:
-                body.write(f"{total}[{at}] += dy[{window}] * {1 / prod(core.size)!r}")
+            body.write(
+                f"x_here = x[{at}]",
+                f"largest = x_here == y[{window}]",
+                "to_give = rest[lane]",
+                f"{total}[{at}] += to_give if largest else 0.0",
+                "rest[lane] = 0.0 if largest else to_give",
+            )
+        else:
+            body.write(f"{total}[{at}] += dy[{window}] * {1 / prod(core.size)!r}")
     if not epilogue.plain:
         with body.under(*places, LANE_LOOP):
             epilogue.write(body, Leaf("gradient", f"{total}[{at}]"), Place(at, "channel"))
