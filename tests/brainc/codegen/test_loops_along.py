@@ -76,5 +76,5 @@ def test_a_softmax_s_classes_may_be_scaled_by_rows() -> None:
     x, y = Value("x", (43, 10), True), Value("y", (43, 10), True)
     stores = (Store(placed(y), ex.multiply(ex.add(Operand(0), Operand(2)), Operand(1))),)
     extras = ((Value("c", (10,), False), "row"), (Value("s", (), False), "scalar"))
-    kernel = kernel_of(Along(y, (x,), "softmax", "forward", ORIGIN), stores, extras)  # type: ignore[arg-type]
+    kernel = kernel_of(Along(y, (x,), "softmax", "forward", ORIGIN), stores, extras)  # type: ignore[arg-type]  # these are Accesses
     assert_as_expected(kernel, {"x": normal(43, 10), "c": normal(10), "s": normal()})
