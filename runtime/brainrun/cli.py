@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brainrun.errors import RunError
-from brainrun.first_death import leave_pid
+from brainrun.first_death import hold_pipe
 from brainrun.kernels import cache_folder
 from brainrun.launch import launch
 from brainrun.mesh import AgreedFailure, World, launched, open_world
@@ -71,8 +71,8 @@ def _start(asked: argparse.Namespace, given: list[str]) -> int:
 
 
 def _as_rank(asked: argparse.Namespace, plan: Path, world: World) -> int:
-    if asked.pids is not None:
-        leave_pid(asked.pids, world.rank)
+    if asked.pipes is not None:
+        hold_pipe(asked.pipes, world.rank)
     return run(_options(asked, plan), world)
 
 
@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", type=Path, metavar="FILE", help="write what came of the run as one JSON object")
     add("--quiet", action="store_true", help="print errors only")
     add("--show-live", action="store_true", help=argparse.SUPPRESS)
-    add("--pids", type=Path, help=argparse.SUPPRESS)
+    add("--pipes", type=Path, help=argparse.SUPPRESS)
     return parser
 
 

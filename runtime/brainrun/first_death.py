@@ -2,62 +2,69 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
-import threading
 from pathlib import Path
 
-_SECONDS_BETWEEN_LOOKS = 0.05
+# Descriptors of this number and above are free in a rank, whatever its launcher handed it.
+_A_HIGH_DESCRIPTOR = 256
 
 
 class FirstDeath:
-    """Watches the ranks of this node, which leave their process numbers in a folder as `RANK.pid`."""
+    """Knows which rank of this node ended first, by a named pipe `RANK.alive` that each holds open while it lives.
+
+    The launcher learns of a death when its own connexion to the rank closes. A process that ends gives back the file
+    it opened last first (Linux's task works run in that order), so our pipe hangs up before the launcher can have ended
+    any other rank. The kernel lists the hang-ups of one epoll in the order in which they came; it lists the openings
+    too, until it is asked, so `wait` is to be called before the ranks end.
+    """
 
     def __init__(self, folder: Path, ranks: int) -> None:
-        self._folder = folder
-        self._ranks = ranks
-        self._first: tuple[int, int] | None = None
-        self._closed = False
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
+        self._ranks: dict[int, int] = {}
+        self._ended = select.epoll()
+        for rank in range(ranks):
+            path = _pipe_of(folder, rank)
+            os.mkfifo(path)
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            self._ranks[handle] = rank
+            self._ended.register(handle, 0)  # hang-ups only, which are always told
 
-    def first(self) -> tuple[int, int] | None:
-        """(rank, pid) of the one that ended before the others, once all have; None where it was not seen."""
-        self._closed = True
-        self._thread.join(1)
-        return self._first
+    def __enter__(self) -> FirstDeath:
+        return self
 
-    def _watch(self) -> None:
-        # Events of one epoll come in the order in which they happened, even when many are read at once.
-        with select.epoll() as ended:
-            watched: dict[int, tuple[int, int]] = {}
-            known: set[str] = set()
-            while self._first is None and not (self._closed and not watched):
-                if len(known) < self._ranks:
-                    self._add(ended, watched, known)
-                events = ended.poll(_SECONDS_BETWEEN_LOOKS if len(known) < self._ranks or self._closed else 1)
-                if events:
-                    self._first = watched[events[0][0]]
-                elif self._closed:
-                    break
-            for handle in watched:
-                os.close(handle)
+    def __exit__(self, *_: object) -> None:
+        self._ended.close()
+        for handle in self._ranks:
+            os.close(handle)
 
-    def _add(self, ended: select.epoll, watched: dict[int, tuple[int, int]], known: set[str]) -> None:
-        for path in self._folder.glob("*.pid"):
-            if path.name not in known:
-                known.add(path.name)
-                try:
-                    pid = int(path.read_text())
-                    handle = os.pidfd_open(pid)
-                except (OSError, ValueError):
-                    continue  # it is of another node, or gone already: the launcher's report has to do
-                watched[handle] = (int(path.stem), pid)
-                ended.register(handle, select.EPOLLIN)
+    def wait(self, launcher: int) -> tuple[int, int] | None:
+        """Wait for the end of the launcher with this pid; (rank, pid) of the one that ended before the others.
+
+        None where none of this node was seen to end.
+        """
+        first = None
+        with os.fdopen(os.pidfd_open(launcher)) as ending:
+            self._ended.register(ending, select.EPOLLIN)
+            while True:
+                for handle, _ in self._ended.poll():
+                    if handle == ending.fileno():
+                        return first
+                    if first is None and (pid := os.read(handle, 32)):
+                        first = self._ranks[handle], int(pid)
+                    self._ended.unregister(handle)
 
 
-def leave_pid(folder: Path, rank: int) -> None:
-    """Note which process this rank is; whoever reads it sees the whole number or no file."""
-    temporary = folder / f".{rank}"
-    temporary.write_text(str(os.getpid()))
-    temporary.rename(folder / f"{rank}.pid")
+def hold_pipe(folder: Path, rank: int) -> None:
+    """Say which process this rank is, and hold its pipe open until it ends, however it does."""
+    try:
+        handle = os.open(_pipe_of(folder, rank), os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return  # nobody of this node reads it: the launcher's report has to do
+    os.write(handle, str(os.getpid()).encode())
+    fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, _A_HIGH_DESCRIPTOR)
+    os.close(handle)
+
+
+def _pipe_of(folder: Path, rank: int) -> Path:
+    return folder / f"{rank}.alive"

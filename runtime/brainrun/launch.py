@@ -53,9 +53,9 @@ def find_launcher() -> Path:
 def launch(ranks: int, arguments: Sequence[str]) -> int:
     """Run `brainrun ARGUMENTS` on so many ranks; the exit status. A rank that died is named on standard error."""
     launcher = find_launcher()
-    with tempfile.TemporaryDirectory(prefix="brainrun-") as folder:
+    with tempfile.TemporaryDirectory(prefix="brainrun-") as folder, FirstDeath(Path(folder), ranks) as deaths:
         command = [str(launcher), *launcher_flags(launcher), "-n", str(ranks)]
-        command += [sys.executable, "-m", "brainrun.cli", *arguments, "--pids", folder]
+        command += [sys.executable, "-m", "brainrun.cli", *arguments, "--pipes", folder]
         # A session of its own, so that Ctrl-C reaches us alone and we end the ranks in order.
         process = subprocess.Popen(
             command,
@@ -65,7 +65,6 @@ def launch(ranks: int, arguments: Sequence[str]) -> int:
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )
-        deaths = FirstDeath(Path(folder), ranks)
         said: list[str] = []
         relays = [
             _relayed(process.stdout, sys.stdout, said),
@@ -73,6 +72,7 @@ def launch(ranks: int, arguments: Sequence[str]) -> int:
         ]
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
+            first = deaths.wait(process.pid)
             status = process.wait()
             for relay in relays:
                 relay.join(_SECONDS_TO_END)
@@ -82,7 +82,7 @@ def launch(ranks: int, arguments: Sequence[str]) -> int:
             return _INTERRUPTED
         finally:
             signal.signal(signal.SIGTERM, before)
-        death = death_of_a_rank("".join(said), deaths.first())
+        death = death_of_a_rank("".join(said), first)
     if death:
         print(f"brainrun: {death}", file=sys.stderr)
     return min(status, 255) if status >= 0 else 1

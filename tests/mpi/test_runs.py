@@ -116,7 +116,7 @@ def endless(tmp_path: Path, data: int) -> subprocess.Popen[str]:
 
 
 def rank_processes(process: subprocess.Popen[str], tmp_path: Path) -> list[int]:
-    """The ranks of a run: they know the folder and were told where to leave their pids."""
+    """The ranks of a run: they know the folder and were told where their pipes are."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -124,7 +124,7 @@ def rank_processes(process: subprocess.Popen[str], tmp_path: Path) -> list[int]:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            inside = str(tmp_path).encode() in b" ".join(words) and b"--pids" in words
+            inside = str(tmp_path).encode() in b" ".join(words) and b"--pipes" in words
             if inside and words[0].endswith((b"python", b"python3", b"python3.11")) and int(entry.name) != process.pid:
                 found.append(int(entry.name))
     return sorted(found)
