@@ -18,6 +18,7 @@ from brainc.ir import tensor as ts
 from brainc.ir.kernel import Kernel
 from brainc.ir.origin import Origin
 from brainc.ir.tensor import Output, Phase, Result, Value
+from brainc.reductions.scheme import Scheme
 from brainrun.plan.schema import Slice
 
 StepPhase: TypeAlias = Literal["forward", "backward", "update", "message", "metric"]
@@ -71,7 +72,36 @@ class Exchange:
     origin: Origin = field(compare=False, repr=False)
 
 
-Transfer: TypeAlias = Sum | Exchange
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """One gradient of a reduction: `value` becomes its sum in place, and is named `result` from then on.
+
+    `error` is what this rank has not sent of it yet; None for a scheme that sends everything.
+    """
+
+    value: Value
+    result: Value
+    error: Value | None
+    scheme: Scheme
+    origin: Origin = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """Gradients become their sums over the group's `members`, made small as their schemes say.
+
+    `messages` is the memory, in int32, that the messages take meanwhile.
+    """
+
+    name: str
+    group: Literal["data", "model", "world"]
+    members: int
+    parts: tuple[Reduced, ...]
+    messages: Value
+    origin: Origin = field(compare=False, repr=False)
+
+
+Transfer: TypeAlias = Sum | Exchange | Reduction
 Local: TypeAlias = ts.Operation | Copy | Transfer
 """What a rank does, before operations are made into kernels."""
 
@@ -146,6 +176,8 @@ def reads(item: Local | Item) -> tuple[Value, ...]:
             return (value,)
         case Exchange(sends=sends):
             return tuple(sending.value for sending in sends)
+        case Reduction(parts=parts):
+            return tuple(value for part in parts for value in (part.value, part.error) if value is not None)
         case Run(work=Kernel(operands=operands, extras=extras)):
             return (*(placed.value for placed in operands), *(extra.placed.value for extra in extras))
         case Run(work=Copy() as copy):
@@ -164,6 +196,9 @@ def writes(item: Local | Item) -> tuple[Value, ...]:
             return (value, result)
         case Exchange(receives=receives):
             return tuple(sending.value for sending in receives)
+        case Reduction(parts=parts, messages=messages):
+            written = (value for part in parts for value in (part.value, part.result, part.error))
+            return (*(value for value in written if value is not None), messages)
         case Run(work=Kernel(stores=stores)):
             return tuple(store.target.value for store in stores)
         case Run(work=Copy(target=target)):

@@ -21,6 +21,7 @@ from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
 from brainc.ir.origin import Origin
 from brainc.ir.tensor import Output, Parameter, Phase, Result, Value
+from brainc.reductions.scheme import Scheme
 from brainrun.plan.schema import Mesh, Slice
 
 
@@ -88,7 +89,7 @@ class Procedure:
 
 @dataclass(frozen=True, slots=True)
 class ShardedProgram:
-    """A tensor program spread over a mesh."""
+    """A tensor program spread over a mesh; `schemes` says how each parameter's gradient is reduced over replicas."""
 
     name: str
     mesh: Mesh
@@ -98,6 +99,7 @@ class ShardedProgram:
     train: Procedure
     evaluate: Procedure
     predict: Procedure
+    schemes: tuple[tuple[str, Scheme], ...] = ()
 
     @property
     def procedures(self) -> tuple[tuple[str, Procedure], ...]:

@@ -4,7 +4,7 @@ A plan is data: buffers in one arena a rank, and steps over them. A step calls a
 one. Programs are written once and shared by all ranks that do the same; what differs from rank to rank (its place in
 the mesh, its slices) stands in the rank's own entry.
 
-Version log: 1 — the first format.
+Version log: 1 — the first format. 2 — reductions of gradients: transfers `reduction`, buffers of role `error`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
 LANES = 16
 """Samples that lie side by side in an activation's innermost axis."""
 
@@ -81,7 +81,10 @@ class Plain(Value, frozen=True, tag="plain"):
 Storage: TypeAlias = Lanes | Panels | Plain
 
 
-BufferRole: TypeAlias = Literal["parameter", "state", "input", "activation", "gradient", "message", "result", "scalar"]
+BufferRole: TypeAlias = Literal[
+    "parameter", "state", "error", "input", "activation", "gradient", "message", "result", "scalar"
+]
+"""`error` is what a reduction has not sent yet of a gradient: each rank's own, zero at the start."""
 
 
 class Buffer(Value, frozen=True):
@@ -216,7 +219,60 @@ class Exchange(Value, frozen=True, tag="exchange"):
     layer: str
 
 
-Transfer: TypeAlias = AllReduce | Exchange
+class Matrix(Value, frozen=True):
+    """How a gradient is seen by what makes it small: a column holds the weights into one output unit or filter.
+
+    Entry i of column c lies at float `c · column_stride + (i // 16) · block_stride + i % 16` of its buffer.
+    """
+
+    rows: int
+    columns: int
+    column_stride: int
+    block_stride: int
+
+
+class Part(Value, frozen=True):
+    """One tensor of a reduction, and how it is made small.
+
+    Member r of the group owns the columns `owned[r]`: it gets the others' terms of them, adds them up, and gives the
+    sum to all. A message holds at most `bounds[r]` bytes of member r's columns, a multiple of 4.
+    """
+
+    gradient: str
+    error: str
+    """The buffer of what is not sent yet, as `gradient` is laid out; empty for a scheme that sends everything."""
+    matrix: Matrix
+    scheme: str
+    """As a user writes it."""
+    parameters: tuple[float, ...]
+    """The scheme's numbers, in the order of its arguments."""
+    encode: str
+    decode: str
+    """Names of the kernels, whose operand is a table of segments (see `plan.segments`)."""
+    owned: tuple[Slice, ...]
+    bounds: tuple[int, ...]
+    scratch: int
+    """Bytes that the encoder needs beside a segment."""
+    layer: str
+
+
+class Reduction(Value, frozen=True, tag="reduction"):
+    """Every part's gradient becomes its sum over the group, in place, bit for bit the same on every member.
+
+    First each member sends every other one its terms of the columns which that one owns; the owner adds them to its
+    own and sends the sum to all, who decode the same bytes, the owner too. `messages` has room for all messages of a
+    step (`plan.messages` says where each lies); `expected_bytes` is what a member is predicted to send in a step.
+    """
+
+    name: str
+    group: Literal["data", "model", "world"]
+    parts: tuple[Part, ...]
+    messages: str
+    expected_bytes: int
+    layer: str
+
+
+Transfer: TypeAlias = AllReduce | Exchange | Reduction
 
 
 class Feed(Value, frozen=True):

@@ -1,0 +1,55 @@
+"""What is a reduction scheme? The one record from which the language, docs, plans, kernels and tests read.
+
+A scheme says what a rank sends of a gradient, seen as a matrix whose columns are the weights into one output unit (or
+filter). With error feedback nothing is dropped: what is not sent now is sent later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from brainc.operators.operator import Argument
+from brainrun.plan.schema import Matrix
+
+Numbers: TypeAlias = tuple[float, ...]
+"""The scheme's arguments, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One scheme of the language.
+
+    keeps_error: whether what is not sent is kept for later; otherwise everything is sent.
+    by_column: whether columns matter; otherwise the tensor is seen as columns of one vector each, whatever its shape.
+    bound(matrix, columns, numbers): the most bytes that so many of its columns may take, a multiple of 4.
+    expected(matrix, columns, numbers): the bytes they are predicted to take.
+    scratch(matrix, numbers): bytes that the encoder needs beside.
+    encode(name), decode(name): the kernels as LLVM IR under that name; `brainrun.plan.segments` says what they are
+    given and must do.
+    """
+
+    name: str
+    summary: str
+    source: str
+    arguments: tuple[Argument, ...]
+    keeps_error: bool
+    by_column: bool
+    bound: Callable[[Matrix, int, Numbers], int]
+    expected: Callable[[Matrix, int, Numbers], float]
+    scratch: Callable[[Matrix, Numbers], int]
+    encode: Callable[[str], str]
+    decode: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A method with its numbers: what was chosen for a tensor."""
+
+    method: str
+    numbers: Numbers = ()
+
+
+SUM = Scheme("sum")
+"""Everything is sent as it is."""
