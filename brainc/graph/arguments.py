@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from brainc.ir.graph import ArgumentValue
@@ -19,7 +19,9 @@ WANTED: Mapping[Kind, str] = {
     "size": "a whole number above 0, or a list of them, one for each axis",
     "number": "a number",
     "magnitude": "a number from 0",
+    "positive": "a number above 0",
     "fraction": "a number from 0 and below 1",
+    "share": "a number above 0 and at most 1",
     "truth": "true or false",
     "shape": "a list of whole numbers above 0",
     "padding": 'a whole number from 0, a list of them, or "same"',
@@ -27,6 +29,15 @@ WANTED: Mapping[Kind, str] = {
     "text": "a text in quotes",
 }
 """What an argument of each kind takes, in words."""
+
+WITHIN: Mapping[Kind, Callable[[float], bool]] = {
+    "number": lambda _: True,
+    "magnitude": lambda number: number >= 0,
+    "positive": lambda number: number > 0,
+    "fraction": lambda number: 0 <= number < 1,
+    "share": lambda number: 0 < number <= 1,
+}
+"""Which numbers an argument takes, of the kinds that are numbers, whole or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +126,7 @@ def convert(argument: Argument, value: language.Value) -> ArgumentValue:
             return number
         case (("index" | "padding"), Number(value=int(number))) if number >= 0:
             return number
-        case "number", Number(value=number):
-            return number
-        case "magnitude", Number(value=number) if number >= 0:
-            return number
-        case "fraction", Number(value=number) if 0 <= number < 1:
+        case kind, Number(value=number) if kind in WITHIN and WITHIN[kind](number):
             return number
         case "truth", Boolean(value=truth):
             return truth

@@ -15,9 +15,21 @@ if TYPE_CHECKING:
 
 Arguments: TypeAlias = Mapping[str, ArgumentValue]
 Kind: TypeAlias = Literal[
-    "count", "index", "size", "number", "magnitude", "fraction", "truth", "shape", "padding", "initialiser", "text"
+    "count",
+    "index",
+    "size",
+    "number",
+    "magnitude",
+    "positive",
+    "fraction",
+    "share",
+    "truth",
+    "shape",
+    "padding",
+    "initialiser",
+    "text",
 ]
-"""count: above 0; index: whole, from 0; magnitude: from 0; fraction: from 0 and below 1."""
+"""count: above 0; index: whole, from 0; magnitude: from 0; fraction: from 0 and below 1; share: above 0, at most 1."""
 Split: TypeAlias = Literal["sample", "output", "input", "replicate"]
 
 

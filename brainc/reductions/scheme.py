@@ -53,3 +53,11 @@ class Scheme:
 
 SUM = Scheme("sum")
 """Everything is sent as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """The planner chooses the scheme, for the machine that is described."""
+
+
+AUTO = Auto()

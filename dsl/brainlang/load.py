@@ -12,7 +12,7 @@ from brainlang.fold import Budget
 from brainlang.parse import parse, parse_expression
 from brainlang.program import Network, Program, Value
 from brainlang.sections import SectionReader
-from brainlang.settings import ConstantEvaluator
+from brainlang.settings import ConstantEvaluator, SettingEvaluator
 from brainlang.source import Source, Span
 
 LARGEST_FILE = 4 * 2**20  # bytes
@@ -30,6 +30,20 @@ def load_program(path: Path, settings: Mapping[str, str] | None = None) -> Progr
 def parse_program(text: str, path: str = "net.brain", settings: Mapping[str, str] | None = None) -> Program:
     """The program that a text says, as if it stood in a file at `path`. Raises BrainError."""
     return _program(Source(path, _with_plain_lines(text)), settings or {})
+
+
+def parse_setting(flag: str, text: str) -> Value:
+    """The value of a setting that is given on the command line, after `flag`, as a section would say it.
+
+    Raises BrainError.
+    """
+    report = Report()
+    expression, diagnostics = parse_expression(Source(flag, _with_plain_lines(text)))
+    report.diagnostics += diagnostics
+    value = None if expression is None else SettingEvaluator({}, report, Budget(report)).value(expression)
+    report.settle()
+    assert value is not None
+    return value
 
 
 def read_source(path: Path, said_at: Span | None = None) -> Source:
