@@ -24,6 +24,7 @@ from brainrun.plan.schema import (
     Plan,
     Procedure,
     RankProgram,
+    Reduction,
     Start,
     Transfer,
     Wait,
@@ -49,7 +50,7 @@ class BoundProcedure:
         self._read = {output.buffer: arena.view(output.buffer) for output in procedure.outputs}
         calls = [step for step in procedure.steps if isinstance(step, Call)]
         self._table, self._kept = _table(calls, arena, kernels)
-        transfers = {t.name: world.bind(t, arena.view) for t in procedure.transfers}
+        transfers = {t.name: _bind(t, arena, world) for t in procedure.transfers}
         self._actions = self._bound(procedure, transfers, pool, world)
 
     def run(self, inputs: Inputs) -> None:
@@ -147,6 +148,16 @@ def bytes_sent(procedure: Procedure, group_sizes: Mapping[str, int]) -> int:
     return sum(_bytes_of(transfer, group_sizes) for transfer in procedure.transfers)
 
 
+def _bind(transfer: Transfer, arena: Arena, world: World) -> BoundTransfer:
+    match transfer:
+        case AllReduce() | Exchange():
+            return world.bind(transfer, arena.view)
+        case Reduction(name=name):
+            raise ValueError(f"{name} is a reduction, which this runtime cannot carry out")
+        case _:
+            assert_never(transfer)
+
+
 def _bytes_of(transfer: Transfer, group_sizes: Mapping[str, int]) -> int:
     match transfer:
         case AllReduce(group=group, elements=elements):
@@ -154,6 +165,8 @@ def _bytes_of(transfer: Transfer, group_sizes: Mapping[str, int]) -> int:
             return 2 * (members - 1) * 4 * elements // members
         case Exchange(sends=sends):
             return sum(4 * message.elements for message in sends)
+        case Reduction():
+            return 0  # they count what they send
         case _:
             assert_never(transfer)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainrun.errors import RunError
-from brainrun.plan.schema import AllReduce, Exchange, Message, Transfer
+from brainrun.plan.schema import AllReduce, Exchange, Message
 from brainrun.plan.schema import Mesh as Shape
 from brainrun.pool import usable_cores
 
@@ -61,7 +61,7 @@ class World(Protocol):
         """Arrange the ranks as the plan's mesh; before any `bind`."""
         ...
 
-    def bind(self, transfer: Transfer, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
+    def bind(self, transfer: AllReduce | Exchange, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
         """Fix a transfer's places in memory."""
         ...
 
@@ -151,7 +151,7 @@ class Alone:
     def form(self, shape: Shape) -> None:
         """A mesh of one."""
 
-    def bind(self, transfer: Transfer, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
+    def bind(self, transfer: AllReduce | Exchange, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
         """A sum over one member is there already."""
         del view
         match transfer:
@@ -230,7 +230,7 @@ class MpiWorld:
             "model": self._world.Split(data, model),
         }
 
-    def bind(self, transfer: Transfer, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
+    def bind(self, transfer: AllReduce | Exchange, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
         """A persistent request for each message, or for the collective where the library has such."""
         match transfer:
             case AllReduce(group=group, buffer=buffer, elements=elements):

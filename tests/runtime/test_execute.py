@@ -23,7 +23,6 @@ from brainrun.plan.schema import (
     Step,
     StepSchedule,
     Training,
-    Transfer,
     Wait,
 )
 from brainrun.train import rate_of
@@ -49,7 +48,7 @@ class Two(Alone):
     def __init__(self, pen: Pen) -> None:
         self._pen = pen
 
-    def bind(self, transfer: Transfer, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
+    def bind(self, transfer: AllReduce | Exchange, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
         del view
         return Said(self._pen, transfer.name)
 
