@@ -1,0 +1,90 @@
+"""How is a gradient summed exactly? Every float is sent as it is.
+
+A segment is flat: columns of sixteen floats end to end. All of them are data here, whatever they mean to the tensor:
+lanes that pad a panel are sent and summed like the others, and must be finite like the others.
+"""
+
+from __future__ import annotations
+
+from brainc.codegen.llvm.writer import LANES, MASK, VECTOR, VECTOR_BYTES, Writer
+from brainc.reductions.scheme import Method, Numbers
+from brainc.reductions.writing import Segment, each_segment
+from brainrun.plan import segments
+from brainrun.plan.schema import Matrix
+
+
+def _bytes(_matrix: Matrix, columns: int, _numbers: Numbers) -> int:
+    return VECTOR_BYTES * columns
+
+
+def _scratch(_matrix: Matrix, _numbers: Numbers) -> int:
+    return 0
+
+
+def _encode(name: str) -> str:
+    writer = Writer()
+    with each_segment(writer) as segment:
+        gradient, payload = segment.address(segments.GRADIENT), segment.address(segments.PAYLOAD)
+        columns = segment.word(segments.COLUMNS, "columns")
+        with writer.loop("column", 0, columns, ["zeroinitializer"]) as column:
+            place = writer.affine("column.at", (column.index, LANES))
+            vector = writer.load("gradient", gradient, place, align=4)
+            writer.statement(f"store {VECTOR} {vector}, ptr {writer.at(payload, place)}, align 4")
+            column.next([_strange_after(writer, column.values[0], vector)])
+        segment.put(segments.LENGTH, writer.affine("length", (columns, VECTOR_BYTES)))
+        _put_strange(segment, column.values[0])
+    return writer.module(name, ["sum, encoder: the payload is the gradient"])
+
+
+def _decode(name: str) -> str:
+    writer = Writer()
+    with each_segment(writer) as segment:
+        add = segment.word(segments.ADD, "add")
+        for adds in (0, 1):
+            with writer.when("adds" if adds else "sets", writer.equal("wanted", add, adds)):
+                _decode_segment(segment, adds=bool(adds))
+    return writer.module(name, ["sum, decoder: the payload is added, or is the gradient"])
+
+
+def _decode_segment(segment: Segment, *, adds: bool) -> None:
+    writer = segment.writer
+    gradient, payload = segment.address(segments.GRADIENT), segment.address(segments.PAYLOAD)
+    columns = segment.word(segments.COLUMNS, "columns")
+    with writer.loop("column", 0, columns, ["zeroinitializer"]) as column:
+        place = writer.affine("column.at", (column.index, LANES))
+        sent = result = writer.load("sent", payload, place, align=4)
+        if adds:
+            before = writer.load("gradient", gradient, place, align=4)
+            result = writer.value("result", f"fadd {VECTOR} {before}, {sent}")
+        writer.statement(f"store {VECTOR} {result}, ptr {writer.at(gradient, place)}, align 4")
+        column.next([_strange_after(writer, column.values[0], sent)])
+    _put_strange(segment, column.values[0])
+
+
+def _strange_after(writer: Writer, strange: str, vector: str) -> str:
+    """Zero in each lane, and no number from its first infinity or not-a-number on."""
+    nothing = writer.value("nothing", f"fmul {VECTOR} {vector}, zeroinitializer")
+    return writer.value("strange", f"fadd {VECTOR} {strange}, {nothing}")
+
+
+def _put_strange(segment: Segment, strange: str) -> None:
+    writer = segment.writer
+    lanes = writer.value("strange", f"fcmp uno {VECTOR} {strange}, zeroinitializer")
+    bits = writer.value("strange", f"bitcast {MASK} {lanes} to i{LANES}")
+    some = writer.value("strange", f"icmp ne i{LANES} {bits}, 0")
+    segment.put(segments.STRANGE, writer.value("strange", f"zext i1 {some} to i64"))
+
+
+SUM_METHOD = Method(
+    name="sum",
+    summary="Every float is sent as it is: the sum is exact but for float32's rounding.",
+    source="",
+    arguments=(),
+    keeps_error=False,
+    by_column=False,
+    bound=_bytes,
+    expected=_bytes,
+    scratch=_scratch,
+    encode=_encode,
+    decode=_decode,
+)
