@@ -169,7 +169,7 @@ def test_p5_speaks_of_a_reduction_of_other_sizes() -> None:
             ),
         ),
     )
-    said = "all-reduce 0 over world is objective.sum (2 elements) on rank 0 and objective.sum (1 elements) on rank 1"
+    said = "sum 0 over world is objective.sum (2 elements) on rank 0 and objective.sum (1 elements) on rank 1"
     assert f"P5: {said} (train)" in broken(larger)
 
 
@@ -252,5 +252,5 @@ def test_p9_speaks_of_a_call_that_does_not_fit_its_kernel(change: dict[str, Any]
 
 def test_a_plan_prints_one_step_a_line() -> None:
     lines = text(small_plan(data=2)[0]).splitlines()
-    assert lines[0] == "plan small: data 2 × model 1, batch 20, format 1"
+    assert lines[0] == "plan small: data 2 × model 1, batch 20, format 2"
     assert "    start  line                     bucket.sum: all-reduce bucket[16] over data" in lines

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, assert_never
 
 from brainrun.plan.procedures import procedures
-from brainrun.plan.schema import AllReduce, Exchange, Message, Plan, Procedure, Rank, Start, Step, Wait
+from brainrun.plan.schema import AllReduce, Exchange, Message, Plan, Procedure, Rank, Reduction, Start, Step, Wait
 
 
 def disagreements(plan: Plan) -> Iterator[str]:
@@ -14,7 +14,11 @@ def disagreements(plan: Plan) -> Iterator[str]:
     of_program = [dict(procedures(program)) for program in plan.programs]
     for name in ("train", "evaluate", "predict"):
         by_rank = [of_program[rank.program][name] for rank in plan.ranks]
-        found = [*_different_orders(plan, by_rank), *_unmatched_messages(plan, by_rank)]
+        found = [
+            *_different_orders(plan, by_rank),
+            *_strange_groups(plan, by_rank),
+            *_unmatched_messages(plan, by_rank),
+        ]
         yield from (f"{broken} ({name})" for broken in found)
         if not found:
             yield from (f"{broken} ({name})" for broken in _deadlocks(plan, by_rank))
@@ -35,32 +39,69 @@ def members(plan: Plan, rank: Rank, group: Literal["data", "model", "world"]) ->
 
 
 def _different_orders(plan: Plan, by_rank: Sequence[Procedure]) -> Iterator[str]:
+    """All members of a group start the same all-reduces and reductions, of the same sizes, in the same order."""
     for group in ("data", "model", "world"):
-        leaders: dict[int, list[tuple[str, int]]] = {}
+        leaders: dict[int, list[AllReduce | Reduction]] = {}
         for number, rank in enumerate(plan.ranks):
             leader = members(plan, rank, group)[0]
-            starts = _reductions(by_rank[number], group)
+            starts = _sums(by_rank[number], group)
             expected = leaders.setdefault(leader, starts)
-            for place, pair in enumerate(zip(expected, starts, strict=False)):
-                if pair[0] != pair[1]:
-                    yield (
-                        f"all-reduce {place} over {group} is {_named(pair[0])} on rank {leader}"
-                        f" and {_named(pair[1])} on rank {number}"
-                    )
+            for place, (theirs, mine) in enumerate(zip(expected, starts, strict=False)):
+                if said := _difference(theirs, mine):
+                    yield f"sum {place} over {group} is {said[0]} on rank {leader} and {said[1]} on rank {number}"
                     break
             else:
                 if len(expected) != len(starts):
-                    yield f"rank {leader} starts {len(expected)} all-reduces over {group}, rank {number} {len(starts)}"
+                    yield f"rank {leader} starts {len(expected)} sums over {group}, rank {number} {len(starts)}"
 
 
-def _reductions(procedure: Procedure, group: str) -> list[tuple[str, int]]:
+def _sums(procedure: Procedure, group: str) -> list[AllReduce | Reduction]:
     transfers = {transfer.name: transfer for transfer in procedure.transfers}
     started = [transfers.get(step.transfer) for step in procedure.steps if isinstance(step, Start)]
-    return [(t.name, t.elements) for t in started if isinstance(t, AllReduce) and t.group == group]
+    return [t for t in started if isinstance(t, (AllReduce, Reduction)) and t.group == group]
 
 
-def _named(reduction: tuple[str, int]) -> str:
-    return f"{reduction[0]} ({reduction[1]} elements)"
+def _difference(one: AllReduce | Reduction, other: AllReduce | Reduction) -> tuple[str, str] | None:
+    """What each of them is, as far as they differ in what goes over the wire; None where they do not."""
+    match one, other:
+        case AllReduce(), AllReduce():
+            said = _named(one), _named(other)
+            return said if said[0] != said[1] else None
+        case Reduction(), Reduction() if one.name == other.name and len(one.parts) == len(other.parts):
+            for place, (theirs, mine) in enumerate(zip(one.parts, other.parts, strict=True)):
+                for field in ("scheme", "parameters", "matrix", "owned", "bounds"):
+                    values = getattr(theirs, field), getattr(mine, field)
+                    if values[0] != values[1]:
+                        theirs_said, mine_said = (f"{one.name} with {field} {v} of part {place}" for v in values)
+                        return theirs_said, mine_said
+            return None
+        case _:
+            return _named(one), _named(other)
+
+
+def _named(transfer: AllReduce | Reduction) -> str:
+    match transfer:
+        case AllReduce(name=name, elements=elements):
+            return f"{name} ({elements} elements)"
+        case Reduction(name=name, parts=parts):
+            return f"{name} (a reduction of {len(parts)} parts)"
+        case _:
+            assert_never(transfer)
+
+
+def _strange_groups(plan: Plan, by_rank: Sequence[Procedure]) -> Iterator[str]:
+    """A reduction gives columns to as many members as its group has."""
+    for number, rank in enumerate(plan.ranks):
+        for transfer in by_rank[number].transfers:
+            if not isinstance(transfer, Reduction):
+                continue
+            count = len(members(plan, rank, transfer.group))
+            yield from (
+                f"{transfer.name} shares {part.gradient} among {len(part.owned)} members, and rank {number} is one"
+                f" of {count}"
+                for part in transfer.parts
+                if len(part.owned) != count
+            )
 
 
 def _unmatched_messages(plan: Plan, by_rank: Sequence[Procedure]) -> Iterator[str]:
@@ -137,7 +178,7 @@ def _partners(plan: Plan, number: int, procedure: Procedure) -> Mapping[str, fro
     found = {}
     for transfer in procedure.transfers:
         match transfer:
-            case AllReduce(group=group):
+            case AllReduce(group=group) | Reduction(group=group):
                 found[transfer.name] = frozenset(members(plan, rank, group))
             case Exchange(receives=receives):
                 group_members = members(plan, rank, "model")

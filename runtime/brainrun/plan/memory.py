@@ -9,14 +9,14 @@ from brainrun.plan.storage import stored_bytes
 from brainrun.plan.transfers import buffers_of
 
 _ALIGNMENT = 64
-_LASTING = ("parameter", "state", "scalar")
+_LASTING = ("parameter", "state", "error", "scalar")
 
 
 def lifetimes(program: RankProgram, procedure: Procedure) -> dict[str, tuple[int, int]]:
     """The first and the last step at which each buffer holds something, for the buffers that the procedure uses.
 
     Chained calls are one step: parts of the last run before other parts of the first. What is fed lives from the
-    beginning, what is reported to the end, and parameters, optimiser state and scalars always.
+    beginning, what is reported to the end; parameters, optimiser state, what is not sent yet, and scalars always.
     """
     last = len(procedure.steps)
     alive: dict[str, tuple[int, int]] = {

@@ -49,7 +49,9 @@ def slots(reduction: Reduction, members: int, me: int) -> Slots:
         return place
 
     def others(owner_of: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(take(bound_bytes(reduction, owner)) if member != me else 0 for member, owner in enumerate(owner_of))
+        return tuple(
+            take(bound_bytes(reduction, owner)) if member != me else 0 for member, owner in enumerate(owner_of)
+        )
 
     everyone, myself = tuple(range(members)), (me,) * members
     outgoing, incoming = others(everyone), others(myself)

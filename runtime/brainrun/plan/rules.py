@@ -7,8 +7,8 @@ P4 memory        buffers alive at the same time do not share bytes of the arena
 P5 agreement     members of a group start the same transfers in an order that cannot deadlock; messages match
 P6 order         nothing is sent or reported before a step has mentioned it
 P7 in flight     no call touches a buffer between its transfer's start and wait
-P8 figures       the figures stated agree with the parts they sum
-P9 kernels       each kernel called exists, with operands of these types and sizes
+P8 figures       the figures stated agree with the parts they sum; reductions have room for what they may send
+P9 kernels       each kernel called, or used by a reduction, exists; operands have its types and sizes
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from math import prod
 from pathlib import PurePosixPath
+from typing import assert_never
 
 from brainrun.plan.agreement import disagreements
+from brainrun.plan.figures import untrue_figures
 from brainrun.plan.memory import overlaps
 from brainrun.plan.procedures import procedures
 from brainrun.plan.schema import (
@@ -30,6 +32,7 @@ from brainrun.plan.schema import (
     Plan,
     Procedure,
     RankProgram,
+    Reduction,
     Slice,
     Start,
     Step,
@@ -56,7 +59,7 @@ def broken_rules(plan: Plan, contents: Mapping[str, str]) -> Iterator[str]:
             yield from (f"{broken} ({where})" for broken in unmade_buffers(program, procedure))
             yield from (f"{broken} ({where})" for broken in buffers_touched_in_flight(procedure))
             yield from (f"P4: {broken} ({where})" for broken in overlaps(program, procedure))
-        yield from untrue_figures(program)
+        yield from (f"P8: {broken}" for broken in untrue_figures(program))
     yield from (f"P5: {broken}" for broken in disagreements(plan))
     yield from (f"P9: {broken}" for broken in mismatches(plan, contents))
 
@@ -142,7 +145,7 @@ def loose_transfers(steps: Sequence[Step]) -> Iterator[str]:
 
 def unmade_buffers(program: RankProgram, procedure: Procedure) -> Iterator[str]:
     """P6: what is sent, summed or reported was fed, outlives the step, or was mentioned by an earlier step."""
-    known = {b.name for b in program.buffers if b.role in ("parameter", "state", "scalar")}
+    known = {b.name for b in program.buffers if b.role in ("parameter", "state", "error", "scalar")}
     known |= {feed.buffer for feed in procedure.feeds}
     transfers = {transfer.name: transfer for transfer in procedure.transfers}
     for place, step in enumerate(procedure.steps):
@@ -190,19 +193,16 @@ def buffers_touched_in_flight(procedure: Procedure) -> Iterator[str]:
                 pass
 
 
-def untrue_figures(program: RankProgram) -> Iterator[str]:
-    """P8: the arena ends where its last buffer does, give or take a page."""
-    end = max((buffer.offset + buffer.bytes for buffer in program.buffers), default=0)
-    if not end <= program.arena_bytes < end + 4096:
-        yield f"P8: program {program.name} states {program.arena_bytes} bytes, and its buffers end at {end}"
-
-
 def _sent(transfer: Transfer) -> list[str]:
     match transfer:
         case AllReduce(buffer=buffer):
             return [buffer]
         case Exchange(sends=sends):
             return list(dict.fromkeys(message.buffer for message in sends))
+        case Reduction(parts=parts):
+            return [part.gradient for part in parts]
+        case _:
+            assert_never(transfer)
 
 
 def _box(box: Sequence[Slice]) -> str:

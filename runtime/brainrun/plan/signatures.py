@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from math import prod
 
 from brainrun.plan.procedures import procedures
-from brainrun.plan.schema import Buffer, Call, Plan
+from brainrun.plan.schema import Buffer, Call, Part, Plan, Procedure, Reduction
 
 Operand = tuple[str, int]
 """Element type, and number of elements."""
@@ -16,7 +16,7 @@ _BYTES = {"f32": 4, "i32": 4, "u32": 4, "i64": 8, "f64": 8}
 
 
 def mismatches(plan: Plan, contents: Mapping[str, str]) -> Iterator[str]:
-    """P9: every call names a kernel that exists and gives it as many operands, of as many bytes, as it takes."""
+    """P9: calls and reductions name kernels that exist, and calls give as many operands and bytes as theirs take."""
     names = [kernel.name for kernel in plan.kernels]
     yield from (f"kernel {name} is described twice" for name in sorted(set(names)) if names.count(name) > 1)
     signatures: dict[str, list[Operand] | None] = {}
@@ -34,6 +34,12 @@ def mismatches(plan: Plan, contents: Mapping[str, str]) -> Iterator[str]:
                 elif (taken := signatures[step.kernel]) is not None:
                     yield from _unfit(step, taken, buffers)
             yield from _broken_chains(procedure.steps)
+            yield from (
+                f"program {program.name} makes {part.gradient} small by {kernel}, which is no kernel of the plan"
+                for part in _parts(procedure)
+                for kernel in (part.encode, part.decode)
+                if kernel not in signatures
+            )
 
 
 def signature(text: str, name: str) -> list[Operand]:
@@ -68,6 +74,12 @@ def _unfit(call: Call, taken: list[Operand], buffers: Mapping[str, Buffer]) -> I
             yield f"{where} {name} of {buffer.bytes} bytes, and it takes {elements * _BYTES[kind]}"
     if call.integers and taken[-1] != ("i64", len(call.integers)):
         yield f"{where} {len(call.integers)} integers, and it takes {taken[-1][1]} {taken[-1][0]}"
+
+
+def _parts(procedure: Procedure) -> Iterator[Part]:
+    for transfer in procedure.transfers:
+        if isinstance(transfer, Reduction):
+            yield from transfer.parts
 
 
 def _broken_chains(steps: tuple[object, ...]) -> Iterator[str]:

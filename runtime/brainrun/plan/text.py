@@ -18,6 +18,7 @@ from brainrun.plan.schema import (
     Procedure,
     Rank,
     RankProgram,
+    Reduction,
     Start,
     Step,
     Storage,
@@ -107,6 +108,9 @@ def _transfer(transfer: Transfer) -> str:
             said = [f"→{m.peer} {m.buffer}[{m.first}:{m.first + m.elements}]" for m in sends]
             said += [f"←{m.peer} {m.buffer}[{m.first}:{m.first + m.elements}]" for m in receives]
             return f"{name}: {kind.replace('_', '-')} {', '.join(said)}"
+        case Reduction(name=name, group=group, parts=parts, messages=messages, expected_bytes=sent):
+            reduced = ", ".join(f"{part.gradient} by {part.scheme}" for part in parts)
+            return f"{name}: reduce {reduced} over {group} through {messages}, about {sent:,} bytes"
         case _:
             assert_never(transfer)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from brainrun.plan.schema import AllReduce, Exchange, Transfer
+from brainrun.plan.schema import AllReduce, Exchange, Reduction, Transfer
 
 
 def buffers_of(transfer: Transfer) -> set[str]:
@@ -14,5 +14,7 @@ def buffers_of(transfer: Transfer) -> set[str]:
             return {buffer}
         case Exchange(sends=sends, receives=receives):
             return {message.buffer for message in (*sends, *receives)}
+        case Reduction(parts=parts, messages=messages):
+            return {messages, *(part.gradient for part in parts), *(part.error for part in parts if part.error)}
         case _:
             assert_never(transfer)
