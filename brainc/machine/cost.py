@@ -6,6 +6,9 @@ latency–bandwidth model (Hockney 1994), collectives as rings (Thakur et al. 20
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from brainc.machine.description import Machine
 
 
@@ -30,3 +33,58 @@ def all_reduce(machine: Machine, bytes_held: float, ranks: int) -> float:
 def exchange(machine: Machine, bytes_sent: float, messages: int) -> float:
     """Seconds for one rank's part of an exchange of `messages` messages."""
     return machine.link_latency * messages + bytes_sent / machine.link_bandwidth if messages else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reducing:
+    """Seconds of each stage of one rank's part of a reduction; all but `scatter` and `gather` keep its core busy."""
+
+    encode: float
+    """Its terms of what the others own."""
+    scatter: float
+    """These, on the wire."""
+    add: float
+    """The others' terms, decoded and added to what it owns."""
+    encode_sum: float
+    """What it owns, summed."""
+    gather: float
+    """The sums, on the wire."""
+    decode: float
+    """The sums, set into the gradient."""
+
+    @property
+    def seconds(self) -> float:
+        """All stages, one after the other."""
+        return self.encode + self.scatter + self.add + self.encode_sum + self.gather + self.decode
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """What the work of a reduction follows from: a tensor's entries, and whether what is not sent is kept."""
+
+    entries: int
+    keeps_error: bool
+
+
+def reduction(machine: Machine, members: int, tensors: Sequence[Reduced], encoded_bytes: float) -> Reducing:
+    """Seconds to sum tensors that take so many bytes encoded; each member owns an equal share of them.
+
+    Encoders and decoders run at the speed of memory. An encoder reads the gradient and, with error feedback, reads and
+    writes the error; without, it writes what it read: 12 or 8 bytes an entry. A decoder reads the message, and reads
+    and writes the entries it adds to, or writes those it sets.
+    """
+    if members == 1:
+        return Reducing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    entries = sum(tensor.entries for tensor in tensors)
+    encoding = sum((12 if tensor.keeps_error else 8) * tensor.entries for tensor in tensors)
+    others, own = members - 1, 1 / members
+    calls = machine.call_latency * len(tensors)
+    wire = machine.link_latency * others + others * own * encoded_bytes / machine.link_bandwidth
+    return Reducing(
+        encode=calls + others * own * encoding / machine.memory_bandwidth,
+        scatter=wire,
+        add=others * (calls + own * (encoded_bytes + 8 * entries) / machine.memory_bandwidth),
+        encode_sum=calls + own * encoding / machine.memory_bandwidth,
+        gather=wire,
+        decode=calls + (encoded_bytes + 4 * entries) / machine.memory_bandwidth,
+    )

@@ -4,7 +4,7 @@
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const SVG = "http://www.w3.org/2000/svg";
 const ROLES = {
-  parameter: "parameters", state: "optimiser state", input: "inputs", activation: "activations",
+  parameter: "parameters", state: "optimiser state", error: "not sent yet", input: "inputs", activation: "activations",
   gradient: "gradients", message: "messages", result: "results", scalar: "scalars",
 };
 const SPLITS = {

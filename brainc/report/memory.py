@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from brainrun.plan.schema import AllReduce, Buffer, Call, Exchange, Procedure, RankProgram, Start, Transfer, Wait
+from brainrun.plan.schema import Buffer, Call, Procedure, RankProgram, Start, Wait
+from brainrun.plan.transfers import buffers_of
 
-ROLES = ("parameter", "state", "input", "activation", "gradient", "message", "result", "scalar")
+ROLES = ("parameter", "state", "error", "input", "activation", "gradient", "message", "result", "scalar")
 """The roles of buffers, in the order in which reports list them."""
-LASTING = frozenset({"parameter", "state", "scalar"})
+LASTING = frozenset({"parameter", "state", "error", "scalar"})
 """Roles whose buffers keep their values from one step of training to the next."""
 
 
@@ -81,19 +82,11 @@ def _uses(procedure: Procedure) -> tuple[dict[str, int], dict[str, int]]:
             case Call(operands=operands):
                 names: Iterable[str] = operands
             case Start(transfer=name) | Wait(transfer=name):
-                names = _buffers_of(transfers[name])
+                names = sorted(buffers_of(transfers[name]))
         for name in names:
             first.setdefault(name, place)
             last[name] = place
     return first, last
-
-
-def _buffers_of(transfer: Transfer) -> tuple[str, ...]:
-    match transfer:
-        case AllReduce(buffer=buffer):
-            return (buffer,)
-        case Exchange(sends=sends, receives=receives):
-            return tuple(message.buffer for message in (*sends, *receives))
 
 
 def held_bytes(buffers: Iterable[Buffer]) -> tuple[tuple[str, int], ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
-from brainrun.plan.schema import AllReduce, Exchange, Interval, Mesh, Plan, Rank, Start, Transfer, Wait
+from brainrun.plan.schema import AllReduce, Exchange, Interval, Mesh, Plan, Rank, Reduction, Start, Transfer, Wait
 
 ELEMENT_BYTES = 4
 """Messages hold float32 or int32."""
@@ -17,12 +18,13 @@ class MessageFact:
 
     name: str
     kind: str
-    """`all_reduce`, `all_gather`, `reduce_scatter` or `all_to_all`."""
+    """`all_reduce`, `all_gather`, `reduce_scatter`, `all_to_all` or `reduction`."""
     group: str
     """The ranks that take part: `data`, `model` or `world`."""
     members: int
     layer: str
     bytes_sent: int
+    """Of a reduction, what it is predicted to send; else what it sends."""
     started: int
     """The step of the train procedure that starts it."""
     awaited: int
@@ -59,6 +61,10 @@ def _fact(transfer: Transfer, mesh: Mesh, rank: Rank, started: int, awaited: int
         case Exchange(name=name, kind=kind, sends=sends, layer=layer):
             sent = ELEMENT_BYTES * sum(message.elements for message in sends if message.peer != rank.model)
             return MessageFact(name, kind, "model", mesh.model, layer, sent, started, awaited)
+        case Reduction(name=name, group=group, parts=parts, expected_bytes=sent, layer=layer):
+            return MessageFact(name, "reduction", group, len(parts[0].owned), layer, sent, started, awaited)
+        case _:
+            assert_never(transfer)
 
 
 def all_reduce_bytes(tensor_bytes: int, members: int) -> int:
@@ -70,14 +76,20 @@ def all_reduce_bytes(tensor_bytes: int, members: int) -> int:
 
 
 def wire_times(intervals: Iterable[Interval]) -> dict[str, WireTime]:
-    """For each transfer in one rank's predicted timeline, its time and the part of it that arithmetic hides."""
+    """For each transfer in one rank's predicted timeline, its time and the part of it that arithmetic hides.
+
+    A reduction is on the wire twice: it starts with the first time, and lasts as long as both.
+    """
     intervals = tuple(intervals)
-    busy = union([(each.start, each.start + each.seconds) for each in intervals if each.track == "compute"])
-    return {
-        each.name: WireTime(each.start, each.seconds, overlap((each.start, each.start + each.seconds), busy))
-        for each in intervals
-        if each.track == "wire"
-    }
+    busy = union([(each.start, each.start + each.seconds) for each in intervals if each.track != "wire"])
+    found: dict[str, WireTime] = {}
+    for each in intervals:
+        if each.track == "wire":
+            hidden = overlap((each.start, each.start + each.seconds), busy)
+            before = found.get(each.name, WireTime(each.start, 0.0, 0.0))
+            start = min(before.start, each.start)
+            found[each.name] = WireTime(start, before.seconds + each.seconds, before.hidden_seconds + hidden)
+    return found
 
 
 def union(stretches: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:

@@ -30,6 +30,7 @@ STRIP = 72
 ROLE_NAMES = {
     "parameter": "parameters",
     "state": "optimiser state",
+    "error": "not sent yet",
     "input": "inputs",
     "activation": "activations",
     "gradient": "gradients",

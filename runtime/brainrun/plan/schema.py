@@ -508,10 +508,10 @@ class Layer(Value, frozen=True):
 
 
 class Interval(Value, frozen=True):
-    """A predicted stretch of one training step on one rank."""
+    """A predicted stretch of one training step on one rank; kernels, encoders and decoders share its core."""
 
     rank: int
-    track: Literal["compute", "wire"]
+    track: Literal["compute", "encode", "wire", "decode"]
     name: str
     start: float
     seconds: float

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from brainc.machine.description import GENERIC, Machine
-from brainc.schedule.predict import step_seconds, timeline
-from brainrun.plan.schema import AllReduce, Call, Exchange, Interval, Mesh, Message, Procedure, Start, Step, Wait
+from brainc.schedule.predict import reducing, step_seconds, timeline
+from brainrun.plan.schema import (
+    AllReduce,
+    Call,
+    Exchange,
+    Interval,
+    Matrix,
+    Mesh,
+    Message,
+    Part,
+    Procedure,
+    Reduction,
+    Slice,
+    Start,
+    Step,
+    Wait,
+)
 
 # Numbers that are exact: a call's flops are its seconds, a message of n elements takes 4n.
 MACHINE = replace(
@@ -15,13 +32,21 @@ MACHINE = replace(
 TOTAL = AllReduce("total", "data", "w", 2, "layer")
 GATHER = Exchange("gather", "all_gather", (Message(1, "x", 0, 1),), (Message(1, "y", 0, 1),), "layer")
 
+# Eight entries between two members, of which each sends 3 bytes twice; memory moves one byte a second.
+PART = Part(
+    "g", "e", Matrix(4, 2, 16, 16), "onebit", (), "encode", "decode", (Slice(0, 1), Slice(1, 2)), (8, 8), 0, "layer"
+)
+SMALL = Reduction("small", "data", (PART,), "messages", 6, "layer")
+OTHER = Reduction("other", "data", (PART,), "messages", 6, "layer")
+SLOW = replace(MACHINE, memory_bandwidth=1.0)
+
 
 def call(seconds: int) -> Call:
     return Call("kernel", (), 1, "layer", "forward", seconds, 0)
 
 
 def laid_out(*steps: Step, machine: Machine = MACHINE) -> list[tuple[str, float, float]]:
-    procedure = Procedure((), steps, (TOTAL, GATHER), (), ())
+    procedure = Procedure((), steps, (TOTAL, GATHER, SMALL, OTHER), (), ())
     _, *intervals = timeline(procedure, 0, Mesh(2, 2), machine)
     return [(each.track, each.start, each.seconds) for each in intervals]
 
@@ -58,6 +83,46 @@ def test_transfers_share_one_wire() -> None:
 
 def test_a_wait_for_what_is_over_takes_no_time() -> None:
     assert laid_out(Start("gather"), call(9), Wait("gather"), call(1))[-1] == ("compute", 9.0, 1.0)
+
+
+# By hand: the own half is 4 entries. Encode 12 · 4 bytes = 48 s, 3 s on the wire, add half of the 6 bytes and
+# 8 · 4 = 35 s, encode the sum 48 s, 3 s on the wire, decode 6 + 4 · 8 bytes = 38 s.
+def test_a_reduction_is_encoded_sent_added_encoded_sent_and_decoded_before_its_wait_is_over() -> None:
+    assert laid_out(Start("small"), Wait("small"), call(1), machine=SLOW) == [
+        ("encode", 0.0, 48.0),
+        ("wire", 48.0, 3.0),
+        ("decode", 51.0, 35.0),
+        ("encode", 86.0, 48.0),
+        ("wire", 134.0, 3.0),
+        ("decode", 137.0, 38.0),
+        ("compute", 175.0, 1.0),
+    ]
+
+
+def test_a_reduction_without_an_error_moves_fewer_bytes_to_encode() -> None:
+    plain = reducing(msgspec.structs.replace(SMALL, parts=(msgspec.structs.replace(PART, error=""),)), SLOW)
+    assert (plain.encode, plain.encode_sum) == (32.0, 32.0)
+
+
+def test_a_reduction_goes_on_between_calls() -> None:
+    # Its first messages arrive at 51 s, within the first call; the sums at 151 + 35 + 48 + 3 s, within the second.
+    assert laid_out(Start("small"), call(103), call(50), Wait("small"), call(1), machine=SLOW)[2:] == [
+        ("compute", 48.0, 103.0),
+        ("decode", 151.0, 35.0),
+        ("encode", 186.0, 48.0),
+        ("wire", 234.0, 3.0),
+        ("compute", 234.0, 50.0),
+        ("decode", 284.0, 38.0),
+        ("compute", 322.0, 1.0),
+    ]
+
+
+def test_a_wait_for_one_reduction_does_the_work_of_the_others() -> None:
+    intervals = laid_out(Start("small"), Start("other"), Wait("small"), Wait("other"), machine=SLOW)
+    busy = sum(seconds for track, _, seconds in intervals if track != "wire")
+    # The core is never idle: while one is on the wire, it works on the other.
+    assert busy == 2 * (48 + 35 + 48 + 38)
+    assert max(start + seconds for _, start, seconds in intervals) == busy
 
 
 def test_a_step_ends_with_its_last_interval() -> None:
