@@ -11,17 +11,19 @@ from brainc.graph.names import find_layer
 from brainc.ir.graph import LayerGraph, Node
 from brainc.operators.operator import Argument, Refusal, Split
 from brainc.partition.choices import choices
+from brainc.reductions.scheme import SUM
 from brainc.settings.options import CompileOptions, Extent
-from brainc.settings.reading import check_word, choose, known_settings, read_arguments
+from brainc.settings.reading import choose, known_settings, read_arguments
+from brainc.settings.reductions import Reduction, read_reductions, with_gradients
 from brainlang import program as language
-from brainlang.diagnostics import Report, listed
-from brainlang.program import Apply, For, ListOf, Name, Placement, Program
-from brainlang.source import Source, Span
+from brainlang.diagnostics import BrainError, Report, listed
+from brainlang.load import parse_setting
+from brainlang.program import Apply, Name, Placement, Program, Setting
+from brainlang.source import Span
 
 KEYS = ("model", "data", "reduce")
 SPLITS: tuple[Split, ...] = get_args(Split)
 SPLITS_TO_COME = ("spatial",)
-REDUCTIONS, REDUCTIONS_TO_COME = ("sum",), ("onebit", "threshold", "adaptive")
 MOST_RANKS = 2**16
 _ANY_BATCH = 2**62  # so that only the layer decides which splits it has
 
@@ -30,14 +32,15 @@ _ANY_BATCH = 2**62  # so that only the layer decides which splits it has
 class ParallelOptions:
     """Ranks along `data` and `model` (None: the partitioner chooses), layers with a fixed split, and how to reduce.
 
-    `ranks` is how many there are in all; None where that is to be chosen too.
+    `ranks` is how many there are in all; None where that is to be chosen too. `reductions` has every layer with trained
+    parameters of its own, and how their gradients are summed over replicas.
     """
 
     data: int | None
     model: int | None
     ranks: int | None
     placements: tuple[tuple[str, Split], ...]
-    reduce: str
+    reductions: tuple[tuple[str, Reduction], ...]
 
 
 def parallel_options(program: Program, graph: LayerGraph, options: CompileOptions) -> ParallelOptions:
@@ -53,12 +56,7 @@ def parallel_options(program: Program, graph: LayerGraph, options: CompileOption
         given = _extent(report, name, settings[name].value) if name in settings else 1
         extents[name] = given if override is None else _from_command(override)
     ranks = _ranks(report, section.span, extents["data"], extents["model"], options.ranks)
-    if "reduce" in settings:
-        _check_reduction(report, settings["reduce"].value)
-    if options.reduce is not None:
-        span = Span(Source("--reduce", options.reduce), 0, len(options.reduce))
-        word = options.reduce.partition("(")[0].strip()
-        check_word(report, "reduction", word, span, (REDUCTIONS, REDUCTIONS_TO_COME))
+    reductions = _reductions(report, settings, graph, options.reduce)
     nodes = {node.name: node for node in graph.nodes}
     placements: dict[str, Split] = {}
     for placement in section.placements:
@@ -68,7 +66,7 @@ def parallel_options(program: Program, graph: LayerGraph, options: CompileOption
         elif placed is not None:
             placements[placed[0]] = placed[1]
     report.settle()
-    return ParallelOptions(extents["data"], extents["model"], ranks, tuple(placements.items()), "sum")
+    return ParallelOptions(extents["data"], extents["model"], ranks, tuple(placements.items()), reductions)
 
 
 def _extent(report: Report, name: str, value: language.Value) -> int | None:
@@ -101,13 +99,19 @@ def _from_command(extent: Extent) -> int | None:
     return extent if isinstance(extent, int) else None
 
 
-def _check_reduction(report: Report, value: language.Value) -> None:
-    """`sum`, or a list that says it, for all layers or for some: the only reduction so far."""
-    for item in value.items if isinstance(value, ListOf) else (value,):
-        wanted = item.value if isinstance(item, For) else item
-        call = choose(report, "reduction", wanted, (REDUCTIONS, REDUCTIONS_TO_COME))
-        if call is not None:
-            read_arguments(report, call, ())
+def _reductions(
+    report: Report, settings: Mapping[str, Setting], graph: LayerGraph, command: str | None
+) -> tuple[tuple[str, Reduction], ...]:
+    """What the command line says, or else the section; both are checked."""
+    reductions: tuple[tuple[str, Reduction], ...] = tuple((layer, SUM) for layer in with_gradients(graph))
+    if "reduce" in settings:
+        reductions = read_reductions(report, settings["reduce"].value, graph)
+    if command is not None:
+        try:
+            reductions = read_reductions(report, parse_setting("--reduce", command), graph)
+        except BrainError as error:
+            report.diagnostics += error.diagnostics
+    return reductions
 
 
 def _placement(

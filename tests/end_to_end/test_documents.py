@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainc.machine import description
-from brainc.settings import data, fields, parallel, sources, train
+from brainc.settings import data, fields, parallel, reductions, sources, train
 from brainlang.format import format_source
 
 from .command import ROOT, printed
@@ -20,7 +20,8 @@ WORDS = (
     *(*sources.READERS, *sources.TO_COME, *fields.ARGUMENTS, *data.KEYS, *data.ROLES),
     *(*train.KEYS, *train.KEYS_TO_COME, *train.SCHEDULES, *train.SCHEDULES_TO_COME),
     *(*train.PRECISIONS_TO_COME, *train.ALGORITHMS, *train.ALGORITHMS_TO_COME),
-    *(*parallel.KEYS, *parallel.SPLITS, *parallel.SPLITS_TO_COME, *parallel.REDUCTIONS, *parallel.REDUCTIONS_TO_COME),
+    *(*parallel.KEYS, *parallel.SPLITS, *parallel.SPLITS_TO_COME),
+    *(*reductions.REDUCTIONS, *reductions.REDUCTIONS_TO_COME),
 )
 
 

@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from brainc.graph.build import build
+from brainc.reductions.scheme import SUM
 from brainc.settings.options import CompileOptions
 from brainc.settings.parallel import ParallelOptions, parallel_options
 from brainlang import BrainError
 from tests.brainc.graph.networks import program_of
 
 NETWORK = "h = image | conv(4, 3) | dense(20) | relu\ns = h | dense(10)\nloss l = cross_entropy(s, label)"
+PLAIN = (("h.conv", SUM), ("h.dense", SUM), ("s.dense", SUM))
 
 
 def options(section: str, **given):
@@ -19,11 +21,11 @@ def options(section: str, **given):
 
 
 def test_without_a_section_there_is_one_rank():
-    assert options("") == ParallelOptions(data=1, model=1, ranks=1, placements=(), reduce="sum")
+    assert options("") == ParallelOptions(data=1, model=1, ranks=1, placements=(), reductions=PLAIN)
 
 
 def test_extents_are_read():
-    expected = ParallelOptions(data=2, model=None, ranks=None, placements=(), reduce="sum")
+    expected = ParallelOptions(data=2, model=None, ranks=None, placements=(), reductions=PLAIN)
     assert options("data = 2\nmodel = auto") == expected
 
 
@@ -59,10 +61,6 @@ def test_a_layer_is_placed_by_its_name_or_its_end():
     assert found.placements == (("h.dense", "output"), ("s.dense", "input"), ("h.conv", "sample"))
 
 
-def test_sum_may_be_said_for_some_layers():
-    assert options("reduce = [sum for dense, sum for conv]").reduce == "sum"
-
-
 def test_the_remedy_lists_the_splits_a_layer_has():
     with pytest.raises(BrainError) as caught:
         options("place h.conv = input")
@@ -72,8 +70,3 @@ def test_the_remedy_lists_the_splits_a_layer_has():
 def test_a_layer_of_ten_units_is_not_split_over_sixteen_ranks():
     with pytest.raises(BrainError, match="over 16 ranks"):
         options("place s.dense = output", model=16)
-
-
-def test_a_reduction_on_the_command_line_is_checked():
-    with pytest.raises(BrainError, match="--reduce:1:1: error: reduction 'onebit' is in the language but not built"):
-        options("", reduce="onebit")
