@@ -84,7 +84,7 @@ def _named(transfer: AllReduce | Reduction) -> str:
         case AllReduce(name=name, elements=elements):
             return f"{name} ({elements} elements)"
         case Reduction(name=name, parts=parts):
-            return f"{name} (a reduction of {len(parts)} parts)"
+            return f"{name} (a reduction, parts: {len(parts)})"
         case _:
             assert_never(transfer)
 
