@@ -7,7 +7,7 @@ kernels need are here.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -48,11 +48,34 @@ class Loop:
         self.following = list(values)
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A number that changes as the function runs."""
+
+    writer: Writer
+    place: str
+    hint: str
+    kind: str
+
+    def get(self) -> str:
+        """What it is now."""
+        return self.writer.value(self.hint, f"load {self.kind}, ptr {self.place}")
+
+    def set(self, value: str | int) -> None:
+        """From here on it is this."""
+        self.writer.statement(f"store {self.kind} {value}, ptr {self.place}")
+
+    def add(self, amount: str | int) -> None:
+        """An integer grows by so much."""
+        self.set(self.writer.value(self.hint, f"add {self.kind} {self.get()}, {amount}"))
+
+
 @dataclass(slots=True)
 class Writer:
     """The lines of one function; it has state, and one kernel's text is written with one writer."""
 
     lines: list[str] = field(default_factory=list)
+    variables: list[str] = field(default_factory=list)
     globals: list[str] = field(default_factory=list)
     declarations: dict[str, None] = field(default_factory=dict)
     block: str = "entry"
@@ -124,6 +147,13 @@ class Writer:
     def scratch(self, floats: int) -> str:
         """Aligned memory of this call, in its first block; whoever asks keeps all scratch within 64 KB."""
         return self.value("scratch", f"alloca [{floats} x float], align 64")
+
+    def variable(self, hint: str, kind: str = "i64") -> Variable:
+        """A number of the type `kind` that changes, and is nothing until it is set."""
+        place = f"%{self.fresh(hint)}"
+        # In the entry block, wherever it is wanted: only there does LLVM make a register of it.
+        self.variables.append(f"  {place} = alloca {kind}")
+        return Variable(self, place, hint, kind)
 
     def table(self, name: str, values: Sequence[int]) -> str:
         """A constant table of i64 beside the function; the result is its address."""
@@ -233,6 +263,19 @@ class Writer:
         self._begin(done)
 
     @contextmanager
+    def as_long_as(self, hint: str, condition: Callable[[], str]) -> Iterator[None]:
+        """What is written inside is done again and again while the i1 that `condition` writes holds."""
+        name = self.fresh(hint)
+        self.statement(f"br label %{name}.head")
+        self._begin(f"{name}.head")
+        self.statement(f"br i1 {condition()}, label %{name}.body, label %{name}.done")
+        self._begin(f"{name}.body")
+        yield
+        self.hints += 1
+        self.statement(f"br label %{name}.head, !llvm.loop !{self.hints}")
+        self._begin(f"{name}.done")
+
+    @contextmanager
     def when(self, hint: str, condition: str) -> Iterator[None]:
         """What is written inside happens only where the i1 `condition` holds."""
         name = self.fresh(hint)
@@ -259,6 +302,7 @@ class Writer:
                 *self.globals,
                 f"define void @{name}(ptr noalias readonly %operands, i64 %begin, i64 %end) {{",
                 "entry:",
+                *self.variables,
                 *self.lines,
                 "  ret void",
                 "}",
