@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brainc.reductions.onebit import ONEBIT
 from brainc.reductions.scheme import Method, Scheme
 from brainc.reductions.sum import SUM_METHOD
 
@@ -9,6 +10,7 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         SUM_METHOD,
+        ONEBIT,
     )
 }  # fmt: skip
 
