@@ -12,9 +12,8 @@ from brainc.codegen.products import refuses as product_refuses
 from brainc.codegen.products import write_product
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
-from brainc.ir.kernel import Kernel, KernelText
+from brainc.ir.kernel import Kernel, KernelText, storage_of
 from brainc.ir.schedule import Copy, Run, reads, writes
-from brainc.schedule.fuse import storage_of
 from brainrun.plan.storage import stored_bytes
 
 

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from brainc.codegen.emit import Emitted, emitted, refuses
 from brainc.codegen.llvm.registers import RegisterFile
 from brainc.ir import schedule as sc
-from brainc.ir.kernel import KernelText
+from brainc.ir.kernel import KernelText, storage_of
 from brainc.ir.schedule import RankProcedure
 from brainc.ir.sharded import Procedure, ShardedProgram, held
 from brainc.ir.tensor import Value
-from brainc.schedule.fuse import CONTEXT, fuse, storage_of
+from brainc.reductions.parts import coders
+from brainc.schedule.fuse import CONTEXT, fuse
 from brainc.schedule.localise import localise
 from brainc.schedule.memory import aligned, lifetimes, place
 from brainc.schedule.order import overlap
+from brainc.schedule.reduction import planned
 from brainrun.plan import schema
 from brainrun.plan.schema import Buffer, Plain, RankProgram
 from brainrun.plan.storage import stored_bytes, stored_elements
@@ -48,7 +50,8 @@ def schedule(program: ShardedProgram, procedure: Procedure, data: int, model: in
 
 def build(program: ShardedProgram, data: int, model: int, registers: RegisterFile) -> Built:
     """The program of the rank at (data, model)."""
-    resident = _resident(program, data, model)
+    scheduled = {name: schedule(program, procedure, data, model) for name, procedure in program.procedures}
+    resident = (*_resident(program, data, model), *_errors(scheduled.values()))
     offset = 0
     buffers = []
     for buffer in resident:
@@ -58,10 +61,9 @@ def build(program: ShardedProgram, data: int, model: int, registers: RegisterFil
     kernels: dict[str, KernelText] = {}
     schedules: list[tuple[str, RankProcedure]] = []
     furthest = offset
-    for name, sharded in program.procedures:
-        scheduled = schedule(program, sharded, data, model)
-        schedules.append((name, scheduled.procedure))
-        layout = _Layout(name, scheduled, {buffer.name for buffer in resident}, registers)
+    for name, each in scheduled.items():
+        schedules.append((name, each.procedure))
+        layout = _Layout(name, each, {buffer.name for buffer in resident}, registers)
         placed, size = layout.buffers(offset)
         buffers += placed
         furthest = max(furthest, offset + size)
@@ -96,6 +98,15 @@ def _resident(program: ShardedProgram, data: int, model: int) -> tuple[Buffer, .
     return tuple(found)
 
 
+def _errors(scheduled: Iterable[Scheduled]) -> Iterable[Buffer]:
+    """What reductions have not sent yet, laid out as the gradients are."""
+    for step in (step for each in scheduled for step in each.procedure.steps):
+        if isinstance(step, sc.Start) and isinstance(step.transfer, sc.Reduction):
+            for error in (part.error for part in step.transfer.parts if part.error is not None):
+                storage = storage_of(error)
+                yield Buffer(error.name, "error", "f32", storage, 0, stored_bytes("f32", storage))
+
+
 class _Layout:
     """A procedure while its values are being given places."""
 
@@ -112,8 +123,12 @@ class _Layout:
 
     @property
     def kernels(self) -> Iterable[KernelText]:
-        """The texts of all kernels that are called."""
-        return (each.text for each in self.emitted.values())
+        """The texts of all kernels that are called, by us or by a reduction."""
+        yield from (each.text for each in self.emitted.values())
+        for step in self.steps:
+            if isinstance(step, sc.Start) and isinstance(step.transfer, sc.Reduction):
+                for part in step.transfer.parts:
+                    yield from coders(part.scheme)
 
     def buffers(self, offset: int) -> tuple[list[Buffer], int]:
         """A buffer for every value that is not resident, from `offset` on, and the bytes they take together."""
@@ -238,6 +253,8 @@ class _Layout:
             case sc.Sum(name=name, group=group, value=value, origin=origin):
                 elements = stored_elements(storage_of(value))
                 return schema.AllReduce(name, group, self._buffer(value.name), elements, origin.layer)
+            case sc.Reduction():
+                return planned(transfer, self._buffer)
             case sc.Exchange(name=name, kind=kind, sends=sends, receives=receives, origin=origin):
                 return schema.Exchange(
                     name,
@@ -254,7 +271,7 @@ class _Layout:
 
 def _role(step: sc.Step) -> schema.BufferRole:
     if not isinstance(step, sc.Run):
-        return "message" if isinstance(step.transfer, sc.Exchange) else "gradient"
+        return "gradient" if isinstance(step.transfer, sc.Sum) else "message"
     if step.phase == "message":
         return "message"
     return "gradient" if step.phase in ("backward", "update") else "activation"

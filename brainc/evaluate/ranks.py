@@ -2,7 +2,8 @@
 
 A transfer's messages are taken where it starts and arrive where it is awaited; between the two, what will be written
 holds not-a-number, so that a step which touches it too early spoils the result. Names that stand for the same memory
-share it here too, so that sums and updates in place are proven as they will be done.
+share it here too, so that sums and updates in place are proven as they will be done. Gradients are summed exactly,
+whatever their scheme: what schemes do to them is their own matter.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from brainc.evaluate.grid import Place, first_sample, places
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
 from brainc.ir.kernel import Extra, Kernel
-from brainc.ir.schedule import Copy, Exchange, Feed, Local, Run, Start, Step, Sum, Transfer, Wait, Written
+from brainc.ir.schedule import Copy, Exchange, Feed, Local, Reduction, Run, Start, Step, Sum, Transfer, Wait, Written
 from brainc.ir.tensor import Value
 from brainrun.plan.schema import Mesh
 
@@ -43,6 +44,9 @@ def blocking(feeds: tuple[Feed, ...], items: Iterable[Local]) -> Script:
         match item:
             case Sum(value=value, result=result):
                 aliases[result.name] = aliases.get(value.name, value.name)
+                steps += [Start(item), Wait(item)]
+            case Reduction(parts=parts):
+                aliases |= {part.result.name: aliases.get(part.value.name, part.value.name) for part in parts}
                 steps += [Start(item), Wait(item)]
             case Exchange():
                 steps += [Start(item), Wait(item)]
@@ -167,6 +171,11 @@ class _Rank:
             case Sum(value=value):
                 post[transfer.name, self.place] = transfer, {"": self.memory.read(value).copy()}
                 self._spoil(value)
+            case Reduction(parts=parts):
+                terms = {part.value.name: self.memory.read(part.value).copy() for part in parts}
+                post[transfer.name, self.place] = transfer, terms
+                for part in parts:
+                    self._spoil(part.value)
             case Exchange(sends=sends, receives=receives):
                 messages = {str(sending.peer): self.memory.read(sending.value).copy() for sending in sends}
                 post[transfer.name, self.place] = transfer, messages
@@ -180,6 +189,10 @@ class _Rank:
             case Sum(value=value):
                 terms = [post[transfer.name, place][1][""] for place in self._partners(transfer)]
                 self.memory.write(value, np.sum(terms, axis=0))
+            case Reduction(parts=parts):
+                posted = [post[transfer.name, place][1] for place in self._partners(transfer)]
+                for part in parts:
+                    self.memory.write(part.value, np.sum([terms[part.value.name] for terms in posted], axis=0))
             case Exchange(receives=receives):
                 for receiving in receives:
                     sent = post[transfer.name, (self.place[0], receiving.peer)][1][str(self.place[1])]
@@ -192,11 +205,11 @@ class _Rank:
     def _partners(self, transfer: Transfer) -> tuple[Place, ...]:
         data, model = self.place
         match transfer:
-            case Sum(group="data"):
+            case Sum(group="data") | Reduction(group="data"):
                 return tuple((other, model) for other in range(self.mesh.data))
-            case Sum(group="model"):
+            case Sum(group="model") | Reduction(group="model"):
                 return tuple((data, other) for other in range(self.mesh.model))
-            case Sum():
+            case Sum() | Reduction():
                 return places(self.mesh)
             case Exchange(receives=receives):
                 return tuple((data, receiving.peer) for receiving in receives)

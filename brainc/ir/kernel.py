@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 
 from brainc.ir.expression import Expression
 from brainc.ir.tensor import Operation, Value
-from brainrun.plan.schema import Storage
+from brainrun.plan.schema import Lanes, Panels, Plain, Storage
 
 Access: TypeAlias = Literal["same", "row", "scalar"]
 
@@ -28,6 +28,20 @@ class Placed:
 
     value: Value
     storage: Storage
+
+
+def storage_of(value: Value) -> Storage:
+    """How a local value lies in memory: activations in lanes, weight matrices in panels, all else plainly."""
+    if value.samples:
+        return Lanes(value.shape[0], value.shape[1:])
+    if len(value.shape) == 2:
+        return Panels(value.shape[0], value.shape[1])
+    return Plain(value.shape)
+
+
+def placed(value: Value) -> Placed:
+    """A value with its storage."""
+    return Placed(value, storage_of(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,31 +16,16 @@ from typing import TypeAlias
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
 from brainc.ir.expression import Expression, Operand
-from brainc.ir.kernel import Access, Extra, Kernel, Placed, Store
-from brainc.ir.schedule import Copy, Exchange, Item, Run, Sum, reads, writes
+from brainc.ir.kernel import Access, Extra, Kernel, Store, placed, storage_of
+from brainc.ir.schedule import Copy, Exchange, Item, Reduction, Run, Sum, reads, writes
 from brainc.ir.tensor import Value
 from brainc.schedule.localise import LocalProcedure
-from brainrun.plan.schema import Lanes, Panels, Plain, Storage
 
 CONTEXT = Value("context", (3,), False)
 """Seed, step and first sample, which random draws read; set by the runtime."""
 
 Refuses: TypeAlias = Callable[[Kernel], bool]
 """Whether the code generators could not write this kernel."""
-
-
-def storage_of(value: Value) -> Storage:
-    """How a local value lies in memory: activations in lanes, weight matrices in panels, all else plainly."""
-    if value.samples:
-        return Lanes(value.shape[0], value.shape[1:])
-    if len(value.shape) == 2:
-        return Panels(value.shape[0], value.shape[1])
-    return Plain(value.shape)
-
-
-def placed(value: Value) -> Placed:
-    """A value with its storage."""
-    return Placed(value, storage_of(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +69,10 @@ class _Fusion:
                     self._place_or_join(item)
                 case Sum(value=value, result=result):
                     self.aliases[result.name] = self._root(value)
+                    self._place(item)
+                case Reduction(parts=parts):
+                    for part in parts:
+                        self.aliases[part.result.name] = self._root(part.value)
                     self._place(item)
                 case Exchange():
                     self._place(item)

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
-from brainc.ir.schedule import Copy, Exchange, Feed, Local, Sending, Sum, Written
+from brainc.ir.schedule import Copy, Exchange, Feed, Local, Reduced, Reduction, Sending, Sum, Written
 from brainc.ir.sharded import (
     Layout,
     Partial,
@@ -21,6 +21,9 @@ from brainc.ir.sharded import (
     kind,
 )
 from brainc.ir.tensor import Result, Value
+from brainc.reductions.scheme import SUM
+from brainc.reductions.table import METHODS
+from brainc.schedule.reduction import reduction
 from brainrun.plan.schema import Slice
 
 Group: TypeAlias = Literal["data", "model", "world"]
@@ -45,6 +48,22 @@ def localise(program: ShardedProgram, procedure: Procedure, data: int, model: in
     results = tuple(replace(result, value=share.local(result.value)) for result in procedure.results)
     outputs = tuple(share.written(output) for output in procedure.outputs)
     return LocalProcedure(feeds, items, results, outputs)
+
+
+def _parameters_by_gradient(procedure: Procedure) -> dict[str, str]:
+    """For each gradient that an update reads, and each tensor that it is a view of, the parameter."""
+    found: dict[str, str] = {}
+    for operation in reversed(procedure.operations):
+        match operation:
+            case ts.Update(targets=targets, operands=operands):
+                found[operands[len(targets)].name] = targets[0].name
+            case ts.View(result=result, source=source) | Redistribute(result=result, source=source) if (
+                result.name in found
+            ):
+                found[source.name] = found[result.name]
+            case _:
+                pass
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +99,7 @@ class _Share:
 
     def __init__(self, program: ShardedProgram, procedure: Procedure, data: int, model: int) -> None:
         self.program = program
+        self.parameters = _parameters_by_gradient(procedure)
         self.layouts = dict(procedure.layouts)
         self.data = data
         self.model = model
@@ -142,13 +162,24 @@ class _Share:
         if what == "all_reduce":
             over_data, over_model = move.before.data == Partial(), move.before.model == Partial()
             group: Group = ("world" if over_model else "data") if over_data else "model"
-            yield Sum(f"sum of {move.source.name}", group, source, result, move.origin)
+            yield self._summed(move, group, source, result)
             return
         mine, wanted = (self._region(move.source, layout, self.model) for layout in (move.before, move.after))
         if what == "local":
             yield self._copy(move, result, wanted, source, mine, wanted, "copy")
             return
         yield from self._exchange(move, what, result, source)
+
+    def _summed(self, move: Redistribute, group: Group, source: Value, result: Value) -> Sum | Reduction:
+        """The sum over the group: for a parameter's gradient as its scheme says."""
+        parameter = self.parameters.get(move.result.name)
+        members = {"data": self.program.mesh.data, "world": self.program.mesh.data * self.program.mesh.model}
+        if parameter is None or group not in members:
+            return Sum(f"sum of {move.source.name}", group, source, result, move.origin)
+        scheme = dict(self.program.schemes).get(parameter, SUM)
+        error = replace(source, name=f"{parameter}.error") if METHODS[scheme.method].keeps_error else None
+        reduced = Reduced(source, result, error, scheme, move.origin)
+        return reduction(group, members[group], (reduced,), move.origin)
 
     def _exchange(self, move: Redistribute, what: ExchangeKind, result: Value, source: Value) -> Iterator[Local]:
         """Pack what each peer wants of mine, exchange, and unpack (or add up) what I want of theirs."""

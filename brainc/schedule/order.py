@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from brainc.ir.schedule import Item, Run, Start, Step, Sum, Transfer, Wait, reads, writes
+from brainc.ir.schedule import Item, Reduction, Run, Start, Step, Sum, Transfer, Wait, reads, writes
 from brainc.ir.tensor import Value
+from brainc.schedule.buckets import in_buckets
 
 
 def overlap(items: tuple[Item, ...], aliases: dict[str, str]) -> tuple[Step, ...]:
@@ -15,7 +16,7 @@ def overlap(items: tuple[Item, ...], aliases: dict[str, str]) -> tuple[Step, ...
     of them start and await their transfers in the same order.
     """
     steps: list[Step] = []
-    waiting = _sums_early(items, aliases)
+    waiting = in_buckets(_sums_early(items, aliases), aliases)
     under_way: list[Transfer] = []
     while waiting or under_way:
         # What a transfer sends is its own too until it is over: the plan's rule P7 lets nobody look at it meanwhile.
@@ -53,12 +54,12 @@ def _sums_early(items: tuple[Item, ...], aliases: dict[str, str]) -> list[Item]:
     ordered: list[Item] = []
     for item in items:
         place = len(ordered)
-        if isinstance(item, Sum):
+        if isinstance(item, Sum | Reduction):
             memory = _names(writes(item), aliases)
             while place and not memory & _names((*reads(ordered[place - 1]), *writes(ordered[place - 1])), aliases):
                 place -= 1
             # Behind the sums that already stand there: their order is that in which they are needed.
-            while place < len(ordered) and isinstance(ordered[place], Sum):
+            while place < len(ordered) and isinstance(ordered[place], Sum | Reduction):
                 place += 1
         ordered.insert(place, item)
     return ordered

@@ -9,7 +9,7 @@ from brainc.ir import tensor as ts
 from brainc.ir.kernel import Kernel
 from brainc.ir.origin import Origin
 from brainc.ir.schedule import Run
-from brainc.schedule.fuse import Fused, fuse, storage_of
+from brainc.schedule.fuse import Fused, fuse
 from brainc.schedule.localise import LocalProcedure, localise
 from brainlang.source import Source, Span
 from brainrun.plan.schema import Lanes, Panels, Plain

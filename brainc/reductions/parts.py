@@ -1,0 +1,80 @@
+"""How does a gradient with a scheme stand in the plan? As a matrix, cut by columns over the members of its group."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import prod
+
+from brainc.ir.kernel import KernelText
+from brainc.ir.sharded import slices
+from brainc.reductions.scheme import Scheme
+from brainc.reductions.table import METHODS, scheme_text
+from brainrun.plan.schema import LANES, Lanes, Matrix, Panels, Part, Plain, Storage
+from brainrun.plan.storage import stored_elements
+
+
+def matrix_of(storage: Storage, *, by_column: bool) -> Matrix:
+    """The gradient's columns as they lie in memory; where columns do not matter, one vector is one column."""
+    if not by_column:
+        return Matrix(LANES, -(-stored_elements(storage) // LANES), LANES, LANES)
+    match storage:
+        case Panels(outputs=outputs, inputs=inputs):
+            return Matrix(inputs, outputs, LANES, LANES * outputs)
+        case Plain(shape=(outputs, *rest)) if rest:
+            return Matrix(prod(rest), outputs, prod(rest), LANES)
+        case Plain(shape=shape):
+            return Matrix(prod(shape), 1, prod(shape), LANES)
+        case Lanes():
+            raise ValueError("samples are no gradient of a parameter")
+
+
+def part_of(gradient: str, error: str, storage: Storage, scheme: Scheme, members: int, layer: str) -> Part:
+    """The gradient in the buffer of this name, under its scheme, as the plan has it."""
+    method = METHODS[scheme.method]
+    matrix = matrix_of(storage, by_column=method.by_column)
+    owned = slices(matrix.columns, members)
+    return Part(
+        gradient=gradient,
+        error=error,
+        matrix=matrix,
+        scheme=scheme_text(scheme),
+        parameters=scheme.numbers,
+        encode=encoder(scheme),
+        decode=decoder(scheme),
+        owned=owned,
+        bounds=tuple(method.bound(matrix, own.stop - own.start, scheme.numbers) for own in owned),
+        scratch=method.scratch(matrix, scheme.numbers),
+        layer=layer,
+    )
+
+
+def expected_bytes(parts: tuple[tuple[Part, Scheme], ...], members: int) -> int:
+    """What a member is predicted to send in a step: its terms to each other member, and its own sum to each."""
+    each = sum(
+        METHODS[scheme.method].expected(part.matrix, own.stop - own.start, scheme.numbers)
+        for part, scheme in parts
+        for own in part.owned
+    )
+    return round(2 * (members - 1) / members * each)
+
+
+@cache
+def coders(scheme: Scheme) -> tuple[KernelText, KernelText]:
+    """The scheme's kernels, encoder and decoder; their extent is whatever number of segments they are called with."""
+    method = METHODS[scheme.method]
+    encode, decode = encoder(scheme), decoder(scheme)
+    return _kernel(encode, method.encode(encode)), _kernel(decode, method.decode(decode))
+
+
+def _kernel(name: str, text: str) -> KernelText:
+    return KernelText(name=name, language="llvm", text=text, extent=0, chainable=False, integers=())
+
+
+def encoder(scheme: Scheme) -> str:
+    """The name of the scheme's encoder."""
+    return f"encode_{scheme.method}"
+
+
+def decoder(scheme: Scheme) -> str:
+    """The name of the scheme's decoder."""
+    return f"decode_{scheme.method}"
