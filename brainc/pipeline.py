@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from brainc import __version__
 from brainc.codegen.assemble import Assembled, Facts, Ranks, assemble, build_ranks
@@ -19,6 +19,8 @@ from brainc.ir.tensor import TensorProgram
 from brainc.machine import description
 from brainc.partition import apply
 from brainc.partition.mesh import Candidate, Impossible, candidates, choice_of, meshes
+from brainc.reductions.assign import assigned
+from brainc.reductions.scheme import Auto, Scheme
 from brainc.settings.check import CheckedProgram, check_program
 from brainc.settings.data import input_facts
 from brainc.settings.options import CompileOptions
@@ -100,7 +102,8 @@ def _weighed(
     except Impossible as impossible:
         raise _diagnosed(impossible, program, checked.graph) from None
     registers = register_file(this_processor().features)
-    layouts = [_laid_out(tensors, candidate, machine, registers) for candidate in found]
+    reductions = dict(parallel.reductions)
+    layouts = [_laid_out(tensors, candidate, reductions, machine, registers) for candidate in found]
     layouts.sort(key=lambda layout: layout.ranks.prediction.step_seconds)
     if options.machine is None:
         return layouts
@@ -137,9 +140,14 @@ class _Layout:
 
 
 def _laid_out(
-    tensors: TensorProgram, candidate: Candidate, machine: description.Machine, registers: RegisterFile
+    tensors: TensorProgram,
+    candidate: Candidate,
+    reductions: Mapping[str, Scheme | Auto],
+    machine: description.Machine,
+    registers: RegisterFile,
 ) -> _Layout:
-    sharded = apply.apply(tensors, candidate.assignment.by_layer, candidate.mesh)
+    spread = apply.apply(tensors, candidate.assignment.by_layer, candidate.mesh)
+    sharded = replace(spread, schemes=assigned(spread, reductions, machine))
     _check("partition", ir_sharded.rules(sharded))
     return _Layout(candidate, sharded, build_ranks(sharded, machine, registers))
 

@@ -14,9 +14,11 @@ from brainrun.plan.storage import stored_elements
 
 
 def matrix_of(storage: Storage, *, by_column: bool) -> Matrix:
-    """The gradient's columns as they lie in memory; where columns do not matter, one vector is one column."""
+    """The gradient's columns as they lie in memory; where they do not matter, a column is a vector, or else a float."""
     if not by_column:
-        return Matrix(LANES, -(-stored_elements(storage) // LANES), LANES, LANES)
+        floats = stored_elements(storage)
+        rows = LANES if floats % LANES == 0 else 1
+        return Matrix(rows, floats // rows, rows, LANES)
     match storage:
         case Panels(outputs=outputs, inputs=inputs):
             return Matrix(inputs, outputs, LANES, LANES * outputs)

@@ -1,20 +1,20 @@
 """How is a gradient summed exactly? Every float is sent as it is.
 
-A segment is flat: columns of sixteen floats end to end. All of them are data here, whatever they mean to the tensor:
-lanes that pad a panel are sent and summed like the others, and must be finite like the others.
+A segment is flat: its columns lie end to end, whatever their length. All of their floats are data here, whatever they
+mean to the tensor: lanes that pad a panel are sent and summed like the others, and must be finite like the others.
 """
 
 from __future__ import annotations
 
-from brainc.codegen.llvm.writer import LANES, MASK, VECTOR, VECTOR_BYTES, Writer
+from brainc.codegen.llvm.writer import LANES, MASK, VECTOR, Writer
 from brainc.reductions.scheme import Method, Numbers
 from brainc.reductions.writing import Segment, each_segment
 from brainrun.plan import segments
 from brainrun.plan.schema import Matrix
 
 
-def _bytes(_matrix: Matrix, columns: int, _numbers: Numbers) -> int:
-    return VECTOR_BYTES * columns
+def _bytes(matrix: Matrix, columns: int, _numbers: Numbers) -> int:
+    return 4 * matrix.rows * columns
 
 
 def _scratch(_matrix: Matrix, _numbers: Numbers) -> int:
@@ -25,14 +25,17 @@ def _encode(name: str) -> str:
     writer = Writer()
     with each_segment(writer) as segment:
         gradient, payload = segment.address(segments.GRADIENT), segment.address(segments.PAYLOAD)
-        columns = segment.word(segments.COLUMNS, "columns")
-        with writer.loop("column", 0, columns, ["zeroinitializer"]) as column:
-            place = writer.affine("column.at", (column.index, LANES))
+        floats = _floats(segment)
+        with writer.loop("vector", 0, _whole_vectors(writer, floats), ["zeroinitializer"]) as loop:
+            place = writer.affine("at", (loop.index, LANES))
             vector = writer.load("gradient", gradient, place, align=4)
             writer.statement(f"store {VECTOR} {vector}, ptr {writer.at(payload, place)}, align 4")
-            column.next([_strange_after(writer, column.values[0], vector)])
-        segment.put(segments.LENGTH, writer.affine("length", (columns, VECTOR_BYTES)))
-        _put_strange(segment, column.values[0])
+            loop.next([_strange_after(writer, loop.values[0], vector)])
+        place, mask = _rest(writer, floats)
+        vector = writer.load_where("gradient", mask, gradient, place)
+        writer.store_where(mask, vector, payload, place)
+        segment.put(segments.LENGTH, writer.affine("length", (floats, 4)))
+        _put_strange(segment, _strange_after(writer, loop.values[0], vector))
     return writer.module(name, ["sum, encoder: the payload is the gradient"])
 
 
@@ -49,16 +52,38 @@ def _decode(name: str) -> str:
 def _decode_segment(segment: Segment, *, adds: bool) -> None:
     writer = segment.writer
     gradient, payload = segment.address(segments.GRADIENT), segment.address(segments.PAYLOAD)
-    columns = segment.word(segments.COLUMNS, "columns")
-    with writer.loop("column", 0, columns, ["zeroinitializer"]) as column:
-        place = writer.affine("column.at", (column.index, LANES))
+    floats = _floats(segment)
+    with writer.loop("vector", 0, _whole_vectors(writer, floats), ["zeroinitializer"]) as loop:
+        place = writer.affine("at", (loop.index, LANES))
         sent = result = writer.load("sent", payload, place, align=4)
         if adds:
             before = writer.load("gradient", gradient, place, align=4)
             result = writer.value("result", f"fadd {VECTOR} {before}, {sent}")
         writer.statement(f"store {VECTOR} {result}, ptr {writer.at(gradient, place)}, align 4")
-        column.next([_strange_after(writer, column.values[0], sent)])
-    _put_strange(segment, column.values[0])
+        loop.next([_strange_after(writer, loop.values[0], sent)])
+    place, mask = _rest(writer, floats)
+    sent = result = writer.load_where("sent", mask, payload, place)
+    if adds:
+        before = writer.load_where("gradient", mask, gradient, place)
+        result = writer.value("result", f"fadd {VECTOR} {before}, {sent}")
+    writer.store_where(mask, result, gradient, place)
+    _put_strange(segment, _strange_after(writer, loop.values[0], sent))
+
+
+def _floats(segment: Segment) -> str:
+    """How many floats the segment has."""
+    rows, columns = segment.word(segments.ROWS, "rows"), segment.word(segments.COLUMNS, "columns")
+    return segment.writer.integer("floats", "mul nsw", rows, columns)
+
+
+def _whole_vectors(writer: Writer, floats: str) -> str:
+    return writer.integer("vectors", "sdiv", floats, LANES)
+
+
+def _rest(writer: Writer, floats: str) -> tuple[str, str]:
+    """Where the floats begin that fill no vector, and the mask of them."""
+    place = writer.affine("rest.at", (_whole_vectors(writer, floats), LANES))
+    return place, writer.lanes_below(writer.integer("rest", "sub nsw", floats, place))
 
 
 def _strange_after(writer: Writer, strange: str, vector: str) -> str:
