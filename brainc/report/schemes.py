@@ -1,0 +1,84 @@
+"""Which reduction schemes are there? The part of docs/reductions.md that is written from their records.
+
+A page has places to be written into, each between two comments, `<!-- NAME: begin -->` and `<!-- NAME: end -->`. Its
+schemes are written by `pytest --update-golden`, the rest of its places by the benchmarks that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brainc.graph.arguments import WANTED, argument_text
+from brainc.operators.operator import Argument, Required
+from brainc.reductions.parts import matrix_of
+from brainc.reductions.scheme import Method, Scheme
+from brainc.reductions.table import METHODS, scheme_text
+from brainrun.plan.schema import Panels, Plain, Storage
+
+EXAMPLES: tuple[tuple[str, Storage], ...] = (
+    ("`dense`, 1,024 inputs, 1,024 outputs", Panels(1024, 1024)),
+    ("`conv`, 20 to 50 channels, 5 × 5", Plain((50, 20, 5, 5))),
+    ("a bias of 1,024", Plain((1024,))),
+)
+"""Gradients to show the sizes of messages with."""
+
+NUMBERS = {"tau": 0.001}
+"""What those examples give for arguments without a default."""
+
+
+def placed(page: str, place: str, text: str) -> str:
+    """The page with this text in the place of that name. Raises ValueError where the page has no such place."""
+    begin, end = f"<!-- {place}: begin -->\n", f"<!-- {place}: end -->"
+    head, found, rest = page.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the page has no place '{place}': it stands between {begin.strip()} and {end}")
+    return f"{head}{begin}{text}{end}{tail}"
+
+
+def schemes_text() -> str:
+    """Every scheme with its arguments, and what each makes of the examples, in Markdown."""
+    return "\n".join([*map(_scheme, METHODS.values()), *_sizes()]) + "\n"
+
+
+def _scheme(method: Method) -> str:
+    lines = [f"### {method.name}\n", f"{method.summary}{f' {method.source}.' if method.source else ''}\n"]
+    lines += map(_argument, method.arguments)
+    kept = "what it does not send is kept for later steps" if method.keeps_error else "all of it is sent at once"
+    seen = "column by column, one for each output or filter" if method.by_column else "without regard to its shape"
+    lines.append(f"- A gradient is seen {seen}; {kept}.\n")
+    return "\n".join(lines)
+
+
+def _argument(argument: Argument) -> str:
+    match argument.default:
+        case Required():
+            default = "it must be given"
+        case value:
+            default = f"`{argument_text(value)}` by default"
+    return f"- `{argument.name}`, {WANTED[argument.kind]}; {default}: {argument.summary}."
+
+
+def _sizes() -> Iterator[str]:
+    """A table of message sizes, as the plan predicts and bounds them."""
+    yield "### Sizes\n"
+    yield "The bytes of a gradient as one message: as the plan predicts them, and as many as there can be.\n"
+    yield "| gradient | scheme | predicted | at most | float32 ÷ predicted |\n| --- | --- | --: | --: | --: |"
+    for what, storage in EXAMPLES:
+        for method in METHODS.values():
+            scheme = _example(method)
+            matrix = matrix_of(storage, by_column=method.by_column)
+            predicted = method.expected(matrix, matrix.columns, scheme.numbers)
+            bound = method.bound(matrix, matrix.columns, scheme.numbers)
+            plain = 4 * matrix.rows * matrix.columns
+            yield f"| {what} | `{scheme_text(scheme)}` | {predicted:,.0f} | {bound:,} | {plain / predicted:.1f} |"
+
+
+def _example(method: Method) -> Scheme:
+    """The scheme with its defaults, and the examples' numbers for what has none."""
+    numbers = []
+    for argument in method.arguments:
+        number = NUMBERS[argument.name] if isinstance(argument.default, Required) else argument.default
+        assert isinstance(number, (int, float))
+        numbers.append(float(number))
+    return Scheme(method.name, tuple(numbers))
