@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -18,11 +19,15 @@ DEFAULT_STEPS = 200
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Steady-state speed without reading, the objective of each step, and what reading one batch took this rank."""
+    """Steady-state speed without reading, the objective of each step, and what reading one batch took this rank.
+
+    `bytes_sent` is by transfer, and without the steps to warm up.
+    """
 
     samples_per_second: float
     loss_by_step: tuple[float, ...]
     reading_seconds_a_batch: float
+    bytes_sent: Mapping[str, int]
 
 
 def bench(executor: Executor, dataset: Dataset, steps: int, *, seed: int) -> Bench:
@@ -38,12 +43,15 @@ def bench(executor: Executor, dataset: Dataset, steps: int, *, seed: int) -> Ben
     reading = perf_counter() - began
     throughput = Throughput(training.batch)
     losses = []
+    before: Mapping[str, int] = {}
     for step in range(_WARM_UP + steps):
         if step == _WARM_UP:
+            before = executor.train.bytes_sent()
             throughput.resume()
         executor.set_scalars(seed=seed, step=step, rate=rate_of(training, 0))
         executor.train.run(inputs)
         if step >= _WARM_UP:
             throughput.step()
         losses.append(executor.train.result(executor.objective))
-    return Bench(throughput.samples_per_second(), tuple(losses), reading)
+    sent = {name: count - before[name] for name, count in executor.train.bytes_sent().items()}
+    return Bench(throughput.samples_per_second(), tuple(losses), reading, sent)

@@ -20,6 +20,7 @@ from brainrun.options import RunOptions
 from brainrun.plan.store import read_plan, require_ranks
 from brainrun.progress import Show
 from brainrun.run import run
+from brainrun.timeline import Steps
 from brainrun.train import Length
 
 _EXAMPLES = """examples:
@@ -40,7 +41,10 @@ exit status: 0 fine, 1 the input is at fault, 2 wrong usage
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    asked = _parser().parse_args(given)
+    parser = _parser()
+    asked = parser.parse_args(given)
+    if asked.timeline is not None and asked.mode != "train":
+        parser.error(f"--timeline records training, and the mode is {asked.mode}")
     if not launched(os.environ):
         # A batch system's SIGTERM ends us as Ctrl-C does, so that nothing is left behind; ranks are their launcher's.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -125,6 +129,7 @@ def _options(asked: argparse.Namespace, plan: Path) -> RunOptions:
         data_folder=asked.data_dir,
         weights=getattr(asked, "from"),
         json=asked.json,
+        timeline=asked.timeline,
         show=_shown(asked),
         cache=cache_folder(os.environ),
     )
@@ -158,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--data-dir", type=Path, metavar="DIR", help="where the data's paths start (default: as compiled)")
     add("--from", type=Path, metavar="CHECKPOINT", help="start from these weights (safetensors, PyTorch's or ours)")
     add("--json", type=Path, metavar="FILE", help="write what came of the run as one JSON object")
+    add("--timeline", type=_steps, metavar="N[-M]", help="record what each rank does in step N (to M), for Perfetto")
     add("--quiet", action="store_true", help="print errors only")
     add("--show-live", action="store_true", help=argparse.SUPPRESS)
     add("--pipes", type=Path, help=argparse.SUPPRESS)
@@ -169,6 +175,14 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not at least 1")
     return value
+
+
+def _steps(text: str) -> Steps:
+    first, dash, last = text.partition("-")
+    steps = Steps(_positive(first), _positive(last if dash else first))
+    if steps.last < steps.first:
+        raise argparse.ArgumentTypeError(f"{steps.last} comes before {steps.first}")
+    return steps
 
 
 def _seed(text: str) -> int:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainrun.errors import RunError
-from brainrun.plan.schema import AllReduce, Exchange, Message
+from brainrun.plan.schema import AllReduce, Exchange, Message, Reduction
 from brainrun.plan.schema import Mesh as Shape
 from brainrun.pool import usable_cores
+from brainrun.reduction.channel import Channel, MpiChannel
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -63,6 +64,14 @@ class World(Protocol):
 
     def bind(self, transfer: AllReduce | Exchange, view: Callable[[str], NDArray[Any]]) -> BoundTransfer:
         """Fix a transfer's places in memory."""
+        ...
+
+    def channel(self, reduction: Reduction) -> Channel:
+        """The group of a reduction."""
+        ...
+
+    def meet(self) -> None:
+        """Wait for all ranks."""
         ...
 
     def progress(self) -> None:
@@ -156,11 +165,18 @@ class Alone:
         del view
         match transfer:
             case AllReduce():
-                return _Nothing()
+                return Nothing()
             case Exchange(name=name):
                 raise ValueError(f"{name} is an exchange, and there is nobody to exchange with")
             case _:
                 assert_never(transfer)
+
+    def channel(self, reduction: Reduction) -> Channel:
+        """There is none."""
+        raise ValueError(f"{reduction.name} has nobody to speak with")
+
+    def meet(self) -> None:
+        """All are here."""
 
     def progress(self) -> None:
         """Nothing is under way."""
@@ -194,7 +210,7 @@ class Alone:
         """Nobody else has to be ended."""
 
 
-class _Nothing:
+class Nothing:
     """A transfer that is complete as soon as it is started."""
 
     def start(self) -> None:
@@ -248,13 +264,21 @@ class MpiWorld:
 
     def _bind_sum(self, group: MPI.Intracomm, values: NDArray[Any]) -> BoundTransfer:
         if group.Get_size() == 1:
-            return _Nothing()
+            return Nothing()
         try:
             request = group.Allreduce_init(self._mpi.IN_PLACE, values, self._mpi.SUM)
         except NotImplementedError:  # MPI before 4.0
             return _Sum(self._mpi, group, values, self._under_way)
         self._bound.append(request)
         return _Persistent(self._mpi, [request], self._under_way)
+
+    def channel(self, reduction: Reduction) -> Channel:
+        """The group's communicator; exchanges use it too, with tag 0."""
+        return MpiChannel(self._mpi, self._groups[reduction.group], self._bound)
+
+    def meet(self) -> None:
+        """A barrier."""
+        self._world.Barrier()
 
     def progress(self) -> None:
         """MPI libraries move large messages only while they are called; which request is asked about is no matter."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from brainrun.progress import Show
+from brainrun.timeline import Steps
 from brainrun.train import Length
 
 Mode = Literal["train", "eval", "predict", "bench"]
@@ -26,5 +27,6 @@ class RunOptions:
     data_folder: Path | None
     weights: Path | None
     json: Path | None
+    timeline: Steps | None
     show: Show
     cache: Path

@@ -4,8 +4,9 @@
 ;   0 generation   counts the tables given out           8 stop       not 0: workers return
 ;  16 arrived      threads that wait at the barrier     24 phase      counts barriers passed
 ;  32 table        33 count     of its calls            34 threads
-; A call is four int64: function, operands, extent, and the number of calls chained from here on (1: none).
-; Thread t of T does [extent·t/T, extent·(t+1)/T) of each call; between calls that are not chained, all threads meet.
+; A call is five int64: function, operands, extent, the number of calls chained from here on (1: none), first part.
+; Thread t of T does parts first + [extent·t/T, extent·(t+1)/T) of each call; between calls that are not chained, all
+; threads meet.
 
 declare i32 @sched_yield()
 declare i32 @nanosleep(ptr, ptr)
@@ -89,17 +90,21 @@ next:
   %remain = icmp slt i64 %call, %count
   br i1 %remain, label %start, label %done
 start:
-  %row = mul i64 %call, 4
+  %row = mul i64 %call, 5
   %place = getelementptr i64, ptr %table, i64 %row
   %extent.place = getelementptr i64, ptr %place, i64 2
   %extent = load i64, ptr %extent.place
   %chain.place = getelementptr i64, ptr %place, i64 3
   %chain = load i64, ptr %chain.place
+  %first.place = getelementptr i64, ptr %place, i64 4
+  %first = load i64, ptr %first.place
   %following = add i64 %call, %chain
   %begin.scaled = mul i64 %extent, %thread
-  %begin = sdiv i64 %begin.scaled, %threads
+  %begin.share = sdiv i64 %begin.scaled, %threads
+  %begin = add i64 %first, %begin.share
   %end.scaled = mul i64 %extent, %thread.next
-  %end = sdiv i64 %end.scaled, %threads
+  %end.share = sdiv i64 %end.scaled, %threads
+  %end = add i64 %first, %end.share
   %some = icmp slt i64 %begin, %end
   br i1 %some, label %choose, label %finished
 choose:
@@ -118,7 +123,7 @@ block:
 link:
   %member = phi i64 [ 0, %block ], [ %member.next, %link ]
   %member.next = add i64 %member, 1
-  %offset = mul i64 %member, 4
+  %offset = mul i64 %member, 5
   %link.place = getelementptr i64, ptr %place, i64 %offset
   %link.function = load ptr, ptr %link.place
   %link.operands.place = getelementptr i64, ptr %link.place, i64 1

@@ -22,8 +22,9 @@ from brainrun.kernels import KernelSource
 _PAUSE: Mapping[str, str] = {"x86_64": "pause", "aarch64": "yield"}
 _STOP, _THREADS, _WORDS = 8, 34, 40
 
-CALL_WORDS = 4
-"""A call in a table: function address, address of the operands' addresses, extent, calls chained from here (≥ 1)."""
+CALL_WORDS = 5
+"""A call in a table: function address, address of the operands' addresses, extent, calls chained from here (≥ 1), and
+the first of its parts: it does parts `first … first + extent − 1`."""
 
 
 def pool_source() -> KernelSource:
@@ -61,7 +62,7 @@ class Pool:
             _stay_on(cores)
 
     def run(self, table: NDArray[np.int64]) -> None:
-        """Do the calls of `table[calls, 4]`, in order; a chained call counts within its first."""
+        """Do the calls of `table[calls, 5]`, in order; a chained call counts within its first."""
         self._enter(self._address, 0, table.ctypes.data, len(table))
 
     def run_at(self, address: int, calls: int) -> None:

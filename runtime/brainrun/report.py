@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,26 @@ class Report:
     epochs: tuple[Mapping[str, Any], ...] = ()
     loss_by_step: tuple[float, ...] = ()
     samples_per_second: float = 0.0
+    bytes_sent: Mapping[str, int] = field(default_factory=dict)
+    """By this rank, by transfer."""
 
     def write(
-        self, path: Path, plan: Plan, sent: tuple[int, ...], seconds: Mapping[str, float], parameters_sha256: str
+        self,
+        path: Path,
+        plan: Plan,
+        sent: Sequence[Mapping[str, int]],
+        seconds: Mapping[str, float],
+        parameters_sha256: str,
     ) -> None:
-        """Write the object. RunError where it cannot be written."""
+        """Write the object; `sent` is each rank's `bytes_sent`. RunError where it cannot be written."""
         content = {
             "mesh": {"data": plan.mesh.data, "model": plan.mesh.model},
             "steps": self.steps,
             "epochs": self.epochs,
             "loss_by_step": self.loss_by_step,
             "samples_per_second": self.samples_per_second,
-            "bytes_sent": sent,
+            "bytes_sent": [sum(of_rank.values()) for of_rank in sent],
+            "bytes_sent_by_transfer": sent,
             "seconds": seconds,
             "predicted": {
                 "machine": plan.prediction.machine,

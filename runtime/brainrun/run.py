@@ -10,14 +10,15 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from statistics import median
+from time import perf_counter, sleep
 from typing import assert_never
 
 from brainrun.bench import DEFAULT_STEPS, bench
 from brainrun.checkpoint import initialise, load_weights, parameters_sha256, save_weights
 from brainrun.errors import DataError, PlanError, RunError
 from brainrun.evaluate import Evaluation
-from brainrun.execute import Executor, bytes_sent
+from brainrun.execute import Executor
 from brainrun.kernels import KernelSource, compile_missing, load, open_cache
 from brainrun.mesh import AgreedFailure, World, agreed
 from brainrun.native import Loader
@@ -32,7 +33,10 @@ from brainrun.progress import Watch, open_watch
 from brainrun.readers.dataset import Dataset, open_datasets
 from brainrun.report import Report
 from brainrun.run_folder import WEIGHTS, note_epoch, open_run_folder
-from brainrun.train import Epoch, Length, group_sizes, train
+from brainrun.timeline import TIMELINE, Timeline, write_timeline
+from brainrun.train import Epoch, Length, train
+
+_SECONDS_AFTER_THE_RANK_BEFORE, _MOST_SECONDS_OF_SILENCE = 0.2, 2.0
 
 
 def run(options: RunOptions, world: World) -> int:
@@ -44,6 +48,8 @@ def run(options: RunOptions, world: World) -> int:
             print(f"brainrun: {failure}", file=sys.stderr, flush=True)
         return 1
     except RunError as error:
+        # What one rank meets in a step, many may: the first to speak ends the others, so let it be the lowest.
+        sleep(min(world.rank * _SECONDS_AFTER_THE_RANK_BEFORE, _MOST_SECONDS_OF_SILENCE))
         print(f"brainrun: {error}", file=sys.stderr, flush=True)
         world.abort()
         return 1
@@ -61,6 +67,9 @@ def run(options: RunOptions, world: World) -> int:
         world.close()
     return 0
 
+
+_MEETINGS = 11
+"""How often ranks meet to set their clocks: the first times are slower than what follows."""
 
 _SWITCH_SECONDS = 5e-4
 """How long the thread that prepares batches may hold Python's lock while the step wants it back; the usual 5 ms are
@@ -127,6 +136,7 @@ class _Work:
             if world.rank == 0:
                 note_epoch(folder, epoch, self.clock.seconds())
 
+        timeline = self._timeline()
         history = train(
             self.executor,
             self.datasets,
@@ -134,12 +144,14 @@ class _Work:
             seed=_seed(plan, self.options),
             order=self.options.order,
             watch=self.watch,
-            bytes_a_step=self._bytes_a_step(),
+            timeline=timeline,
             on_epoch=on_epoch,
         )
         self.clock.lap("training")
         with agreed(world):
             save_weights(self.executor, world, folder / WEIGHTS)
+        if timeline is not None:
+            self._write(timeline, folder / TIMELINE)
         self.clock.lap("saving")
         self.watch.say(_compared(history.samples_per_second, plan))
         self.watch.say(f"weights in {folder / WEIGHTS}")
@@ -148,7 +160,26 @@ class _Work:
             epochs=tuple({"epoch": epoch.epoch, **epoch.numbers} for epoch in history.epochs),
             loss_by_step=tuple(history.loss_by_step),
             samples_per_second=history.samples_per_second,
+            bytes_sent=self.executor.train.bytes_sent(),
         )
+
+    def _timeline(self) -> Timeline | None:
+        """An empty one, if steps are to be recorded, that begins now for all ranks."""
+        if self.options.timeline is None:
+            return None
+        seconds = []
+        for _ in range(_MEETINGS):
+            began = perf_counter()
+            self.world.meet()
+            seconds.append(perf_counter() - began)
+        return Timeline(self.options.timeline, perf_counter(), median(seconds))
+
+    def _write(self, timeline: Timeline, path: Path) -> None:
+        ranks = self.world.gather(timeline)
+        with agreed(self.world):
+            if self.world.rank == 0:
+                write_timeline(path, ranks)
+        self.watch.say(f"timeline in {path}" if timeline.intervals else f"{path} is empty: no such step was done")
 
     def _evaluate(self) -> Report:
         roles = [role for role in ("validate", "test") if role in self.datasets] or ["train"]
@@ -178,7 +209,10 @@ class _Work:
             f"reading one batch takes a rank {result.reading_seconds_a_batch * 1e3:.2f} ms, beside the training"
         )
         return Report(
-            steps=length.count, loss_by_step=result.loss_by_step, samples_per_second=result.samples_per_second
+            steps=length.count,
+            loss_by_step=result.loss_by_step,
+            samples_per_second=result.samples_per_second,
+            bytes_sent=result.bytes_sent,
         )
 
     def _folder(self) -> Path:
@@ -188,18 +222,15 @@ class _Work:
                 folder = open_run_folder(self.options.run_folder, self.executor.plan.name)
         return self.world.broadcast(folder)
 
-    def _bytes_a_step(self) -> int:
-        return bytes_sent(self.executor.program.train, group_sizes(self.executor.plan.mesh))
-
     def _finish(self, report: Report) -> None:
         """Write the report where one is wanted."""
         if not self.world.broadcast(self.options.json is not None):
             return
-        sent = self.world.gather(self._bytes_a_step() * report.steps)
+        sent = self.world.gather(report.bytes_sent)
         digest = parameters_sha256(self.executor, self.world)
         with agreed(self.world):
             if self.world.rank == 0 and self.options.json is not None:
-                report.write(self.options.json, self.executor.plan, tuple(sent), self.clock.laps, digest)
+                report.write(self.options.json, self.executor.plan, sent, self.clock.laps, digest)
 
 
 class _Clock:

@@ -10,13 +10,14 @@ from typing import Literal, assert_never
 
 from brainrun.evaluate import Evaluation
 from brainrun.execute import Executor
-from brainrun.plan.schema import ConstantSchedule, Mesh, StepSchedule, Training
+from brainrun.plan.schema import ConstantSchedule, StepSchedule, Training
 from brainrun.progress import Watch
 from brainrun.readers.dataset import Dataset
 from brainrun.readers.order import training_batches
 from brainrun.readers.prefetch import prefetched
 from brainrun.stage import Orders, Stage
 from brainrun.throughput import Throughput
+from brainrun.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ def train(
     seed: int,
     order: Literal["shuffled", "as they are"],
     watch: Watch,
-    bytes_a_step: int,
+    timeline: Timeline | None,
     on_epoch: Callable[[Epoch], None],
 ) -> History:
     """Train, evaluate after each epoch on `validate` and `test` where there are such, and tell what came of it.
 
-    DataError where the data are fewer than a batch.
+    `timeline` is told what its steps do. DataError where the data are fewer than a batch.
     """
     training = executor.plan.training
     dataset = datasets["train"]
@@ -76,11 +77,14 @@ def train(
         for step, inputs in enumerate(batches):
             epoch = step // per_epoch
             executor.set_scalars(seed=seed, step=step, rate=rate_of(training, epoch))
+            executor.moment.timeline = timeline if timeline is not None and step + 1 in timeline.steps else None
             executor.train.run(inputs)
+            executor.moment.timeline = None
             _note(executor, sums, history)
             throughput.step()
             done, rate = step + 1, throughput.samples_per_second()
-            watch.step(done, steps, epoch + 1, history.loss_by_step[-1], rate, done * bytes_a_step / 1e6)
+            megabytes = sum(executor.train.bytes_sent().values()) / 1e6
+            watch.step(done, steps, epoch + 1, history.loss_by_step[-1], rate, megabytes)
             if done % per_epoch == 0 or done == steps:
                 throughput.pause()
                 numbers = {"train": {name: total / (done - began) for name, total in sums.items()}}
@@ -107,11 +111,6 @@ def rate_of(training: Training, epoch: int) -> float:
             case _:
                 assert_never(schedule)
     return rate
-
-
-def group_sizes(mesh: Mesh) -> dict[str, int]:
-    """How many members each kind of group has."""
-    return {"data": mesh.data, "model": mesh.model, "world": mesh.data * mesh.model}
 
 
 def _note(executor: Executor, sums: dict[str, float], history: History) -> None:

@@ -10,12 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from brainrun.arena import Arena
-from brainrun.execute import BoundProcedure, Executor, bytes_sent
+from brainrun.execute import BoundProcedure, Executor
 from brainrun.mesh import Alone, BoundTransfer
 from brainrun.plan.schema import (
     AllReduce,
     Call,
     Exchange,
+    Mesh,
     Message,
     Procedure,
     Slice,
@@ -23,14 +24,19 @@ from brainrun.plan.schema import (
     Step,
     StepSchedule,
     Training,
+    Transfer,
     Wait,
 )
+from brainrun.reduction.moment import Moment
+from brainrun.timeline import Steps, Timeline
 from brainrun.train import rate_of
 from tests.runtime.small_plan import program, small_plan
 
 
 class Pen:
     """Writes down what a procedure does, in place of a pool and of other ranks."""
+
+    threads = 2
 
     def __init__(self) -> None:
         self.written: list[str] = []
@@ -68,17 +74,21 @@ class Said:
         self._pen.written.append(f"wait {self._name}")
 
 
-def call(chained: bool = False) -> Call:
-    return Call("kernel", ("x",), 2, "layer", "forward", 0, 0, chained=chained)
+def call(chained: bool = False, flops: int = 0, extent: int = 2) -> Call:
+    return Call("kernel", ("x",), extent, "layer", "forward", flops, 0, chained=chained)
 
 
-def written(*steps: Step) -> list[str]:
-    pen = Pen()
-    transfers = tuple(AllReduce(name, "world", "bucket", 4, "layer") for name in ("a", "b"))
+def bound(pen: Pen, steps: tuple[Step, ...], *transfers: Transfer, moment: Moment | None = None) -> BoundProcedure:
     procedure = Procedure((), steps, transfers, (), ())
     arena = Arena(program(20, 4, Slice(0, 4), 0))
-    bound = BoundProcedure(procedure, arena, {"kernel": 1}, pen, Two(pen))  # type: ignore[arg-type]  # in place of a pool
-    bound.run({})
+    mesh, now = Mesh(2, 1), moment or Moment()
+    return BoundProcedure(procedure, arena, {"kernel": 1}, pen, Two(pen), mesh=mesh, moment=now)  # type: ignore[arg-type]  # in place of a pool
+
+
+def written(*steps: Step, moment: Moment | None = None) -> list[str]:
+    pen = Pen()
+    transfers = (AllReduce(name, "world", "bucket", 4, "layer") for name in ("a", "b"))
+    bound(pen, steps, *transfers, moment=moment).run({})
     return pen.written
 
 
@@ -87,33 +97,49 @@ def test_calls_between_transfers_are_one_table() -> None:
 
 
 def test_messages_move_between_short_tables_while_a_transfer_is_under_way() -> None:
-    steps: list[Step] = [call(), Start("a"), *[call()] * 6, Wait("a"), *[call()] * 6]
+    steps: list[Step] = [call(), Start("a"), *[call(flops=24_000_000)] * 3, Wait("a"), *[call()] * 6]
     assert written(*steps) == [
         "1 calls",
         "start a",
-        "4 calls",
-        "progress",
         "2 calls",
+        "progress",
+        "1 calls",
         "progress",
         "wait a",
         "6 calls",
     ]
 
 
-def test_a_chain_is_never_cut() -> None:
-    chain = [call(chained=True)] * 5 + [call()]
-    steps: list[Step] = [Start("a"), *[call()] * 3, *chain, call(), Wait("a")]
-    assert written(*steps) == ["start a", "9 calls", "progress", "1 calls", "progress", "wait a"]
+def test_a_recorded_step_does_each_call_and_each_chain_by_itself() -> None:
+    timeline = Timeline(Steps(1, 1), 0.0, 0.0)
+    steps = [call(), call(), Start("a"), call(chained=True), call(), Wait("a"), call()]
+    done = written(*steps, moment=Moment(timeline=timeline))
+    assert done == ["1 calls", "1 calls", "start a", "2 calls", "progress", "wait a", "1 calls"]
+    noted = [(interval.track, interval.name) for interval in timeline.intervals]
+    compute = ("compute", "kernel")
+    assert noted == [
+        compute,
+        compute,
+        ("compute", "kernel + kernel"),
+        ("wait", "a"),
+        ("wire: a", "a"),
+        compute,
+        ("step", "step"),
+    ]
 
 
 def test_bytes_sent_are_the_least_an_all_reduce_can_do_and_what_messages_hold() -> None:
-    transfers = (
+    procedure = bound(
+        Pen(),
+        (),
         AllReduce("sum", "data", "bucket", 1000, "layer"),
+        AllReduce("alone", "model", "bucket", 1000, "layer"),
         Exchange("halo", "all_gather", (Message(1, "x", 0, 10), Message(2, "x", 0, 5)), (), "layer"),
     )
-    procedure = Procedure((), (), transfers, (), ())
-    assert bytes_sent(procedure, {"data": 4, "model": 3, "world": 12}) == 6000 + 60
-    assert bytes_sent(procedure, {"data": 1, "model": 3, "world": 3}) == 60
+    assert procedure.bytes_sent() == {"sum": 0, "alone": 0, "halo": 0}
+    procedure.run({})
+    procedure.run({})
+    assert procedure.bytes_sent() == {"sum": 2 * 4000, "alone": 0, "halo": 2 * 60}
 
 
 def test_the_rate_falls_by_the_factor_after_every_so_many_epochs() -> None:

@@ -63,13 +63,13 @@ class Calls:
     """A table under construction; it keeps what its addresses point to."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[int, int, int, int]] = []
+        self.rows: list[tuple[int, int, int, int, int]] = []
         self.kept: list[np.ndarray] = []
 
-    def add(self, function: int, operands: list[np.ndarray], extent: int, chain: int = 1) -> None:
+    def add(self, function: int, operands: list[np.ndarray], extent: int, chain: int = 1, first: int = 0) -> None:
         pointers = np.array([operand.ctypes.data for operand in operands], np.int64)
         self.kept += [pointers, *operands]
-        self.rows.append((function, pointers.ctypes.data, extent, chain))
+        self.rows.append((function, pointers.ctypes.data, extent, chain, first))
 
     def table(self) -> NDArray[np.int64]:
         return np.array(self.rows, np.int64)
@@ -107,6 +107,20 @@ def test_a_chain_is_done_block_by_block_in_its_order(addresses: dict[str, int], 
     with Pool(addresses["brainrun_pool"], threads) as pool:
         pool.run(calls.table())
     np.testing.assert_array_equal(trace, int("12012", 3))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_call_begins_at_its_first_part_and_so_does_a_chain(addresses: dict[str, int], threads: int) -> None:
+    trace, calls = np.zeros(1000, np.int64), Calls()
+    calls.add(addresses["append"], [trace, np.array([1])], 100, first=700)
+    calls.add(addresses["append"], [trace, np.array([2])], 300, chain=2, first=650)
+    calls.add(addresses["append"], [trace, np.array([1])], 300, first=650)
+    with Pool(addresses["brainrun_pool"], threads) as pool:
+        pool.run(calls.table())
+    expected = np.zeros(1000, np.int64)
+    expected[650:950] = int("21", 3)
+    expected[700:800] = int("121", 3)
+    np.testing.assert_array_equal(trace, expected)
 
 
 def test_an_idle_pool_uses_next_to_no_processor_time(addresses: dict[str, int]) -> None:
