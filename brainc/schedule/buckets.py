@@ -34,6 +34,13 @@ class _Buckets:
         self.open: dict[str, Reduction] = {}
 
     def run(self, items: list[Item]) -> list[Item]:
+        """Each item in its turn, and at the end whatever is in open buckets, or waits for one."""
+        self._take(items)
+        while self.open:
+            self._close(next(iter(self.open)))
+        return self.done
+
+    def _take(self, items: list[Item]) -> None:
         for item in items:
             if self._blocked(item):
                 self.held.append(item)
@@ -41,9 +48,6 @@ class _Buckets:
                 self._add(item)
             else:
                 self.done.append(item)
-        for group in tuple(self.open):
-            self._close(group)
-        return [*self.done, *self.held]
 
     def _add(self, item: Reduction) -> None:
         """The reduction joins the open bucket of its group, which leaves when it is full."""
@@ -56,13 +60,7 @@ class _Buckets:
     def _close(self, group: str) -> None:
         self.done.append(self.open.pop(group))
         held, self.held = self.held, []
-        for item in held:
-            if self._blocked(item):
-                self.held.append(item)
-            elif isinstance(item, Reduction):
-                self._add(item)
-            else:
-                self.done.append(item)
+        self._take(held)
 
     def _blocked(self, item: Item) -> bool:
         """Whether it needs (or would change) what an open bucket or an item that steps aside has to do with."""

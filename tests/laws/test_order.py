@@ -16,6 +16,8 @@ from brainc.ir.schedule import (
     Exchange,
     Item,
     RankProcedure,
+    Reduced,
+    Reduction,
     Run,
     Sending,
     Start,
@@ -28,7 +30,10 @@ from brainc.ir.schedule import (
     writes,
 )
 from brainc.ir.tensor import Value
+from brainc.reductions.scheme import SUM
+from brainc.schedule.buckets import in_buckets
 from brainc.schedule.order import overlap
+from brainc.schedule.reduction import reduction
 from brainlang.source import Source, Span
 
 from .networks import BATCH, LENET, LOSSES, MLP, RESHAPED, graph
@@ -44,11 +49,15 @@ def value(name: str) -> Value:
 
 @composite
 def items(pick: DrawFn) -> tuple[Item, ...]:
-    """Copies, additions, sums in place and exchanges over six names, as they come."""
+    """Copies, additions, sums in place, exchanges and reductions over six names, as they come; each is reduced once."""
     found: list[Item] = []
+    reduced: set[str] = set()
     for index in range(pick(integers(0, 14))):
         one, other = pick(sampled_from(NAMES)), pick(sampled_from(NAMES))
-        match pick(sampled_from(["copy", "add", "sum", "exchange"])):
+        match pick(sampled_from(["copy", "add", "sum", "exchange", "reduce", "reduce"])):
+            case "reduce" if one not in reduced:
+                reduced.add(one)
+                found.append(reduction("data", 2, (Reduced(value(one), value(one), None, SUM, HERE),), HERE))
             case "sum":
                 found.append(Sum(f"t{index}", "data", value(one), value(one), HERE))
             case "exchange" if one != other:
@@ -73,6 +82,11 @@ def meaning(steps: Iterable[Item | Step]) -> dict[str, object]:
         memory.update({v.name: ("spoilt", transfer.name) for v in writes(transfer)})
 
     def end(transfer: Transfer) -> None:
+        if isinstance(transfer, Reduction):
+            del memory[transfer.messages.name]
+            terms = zip(transfer.parts, taken[transfer.name], strict=True)  # type: ignore[call-overload]  # a tuple
+            memory.update({part.result.name: ("reduced", term) for part, term in terms})
+            return
         memory.update({v.name: (transfer.name, taken[transfer.name]) for v in writes(transfer)})
 
     for step in steps:
@@ -95,6 +109,16 @@ def test_any_items_mean_the_same_in_their_new_order(items: tuple[Item, ...]) -> 
     assert meaning(overlap(items, {})) == meaning(items)
 
 
+@given(items=items(), full=sampled_from([0, 50, 100, 10_000]))
+def test_buckets_of_any_size_mean_the_same(items: tuple[Item, ...], full: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("brainc.schedule.buckets.BUCKET_BYTES", full)
+        bucketed = in_buckets(list(items), {})
+    assert meaning(bucketed) == meaning(items)
+    parts = [part.value.name for item in bucketed if isinstance(item, Reduction) for part in item.parts]
+    assert sorted(parts) == sorted(item.parts[0].value.name for item in items if isinstance(item, Reduction))
+
+
 @given(items=items())
 def test_every_item_is_done_once_and_every_transfer_awaited(items: tuple[Item, ...]) -> None:
     steps = overlap(items, {})
@@ -102,10 +126,37 @@ def test_every_item_is_done_once_and_every_transfer_awaited(items: tuple[Item, .
         map(repr, (item for item in items if isinstance(item, Run)))
     )
     started = [step.transfer.name for step in steps if isinstance(step, Start)]
-    assert sorted(started) == sorted(item.name for item in items if not isinstance(item, Run))
+    transfers = [step.transfer for step in steps if isinstance(step, Start)]
+    assert sorted(name for each in transfers for name in _sums(each)) == sorted(
+        name for item in items if not isinstance(item, Run) for name in _sums(item)
+    )
     assert sorted(step.transfer.name for step in steps if isinstance(step, Wait)) == sorted(started)
     broken = list(rules(RankProcedure((), steps, (), ())))
     assert not [fault for fault in broken if not fault.startswith("C3")]
+
+
+def _sums(transfer: Transfer) -> list[str]:
+    """What the transfer does; a reduction may do it for several gradients."""
+    if isinstance(transfer, Reduction):
+        return [part.value.name for part in transfer.parts]
+    return [transfer.name]
+
+
+def test_small_gradients_share_a_bucket_and_large_ones_leave_at_once() -> None:
+    def made(name: str, outputs: int) -> tuple[Value, Run]:
+        gradient = Value(name, (outputs, 1024), False)
+        copy = Copy(gradient, value("v0"), "copy", 4, 2, (0, 0), (0, 0), "backward", HERE)
+        return gradient, Run(copy, "backward", HERE)
+
+    def total(gradient: Value) -> Reduction:
+        return reduction("data", 2, (Reduced(gradient, gradient, None, SUM, HERE),), HERE)
+
+    gradients = [made(name, outputs) for name, outputs in (("a", 10), ("b", 1024), ("c", 20), ("d", 20))]
+    items = [item for gradient, run in gradients for item in (run, total(gradient))]
+    runs = [run for _, run in gradients]
+    bucketed = in_buckets(items, {})
+    kinds = [item if isinstance(item, Run) else tuple(_sums(item)) for item in bucketed]
+    assert kinds == [runs[0], runs[1], ("a", "b"), runs[2], runs[3], ("c", "d")]
 
 
 def test_a_transfer_starts_as_soon_as_what_it_sends_is_there() -> None:
@@ -127,7 +178,8 @@ def starts(steps: tuple[Step, ...], group: str) -> list[str]:
     return [
         step.transfer.name
         for step in steps
-        if isinstance(step, Start) and (step.transfer.group if isinstance(step.transfer, Sum) else "model") == group
+        if isinstance(step, Start)
+        and ("model" if isinstance(step.transfer, Exchange) else step.transfer.group) == group
     ]
 
 
