@@ -5,12 +5,14 @@ from __future__ import annotations
 from brainc.reductions.onebit import ONEBIT
 from brainc.reductions.scheme import Method, Scheme
 from brainc.reductions.sum import SUM_METHOD
+from brainc.reductions.threshold import THRESHOLD
 
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         SUM_METHOD,
         ONEBIT,
+        THRESHOLD,
     )
 }  # fmt: skip
 
