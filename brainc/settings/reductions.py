@@ -65,7 +65,7 @@ def _reduction(report: Report, value: language.Value) -> Reduction | None:
     numbers = {name: real(number) for name, number in given.items()}
     for name, number in numbers.items():
         if number and not LEAST <= abs(number) <= MOST:
-            message = f"{call.function}: {name} is {number:g}, which float32 cannot hold"
+            message = f"{call.function}: {name} is {number:g}, beyond the range of float32"
             report.add(call.span, message, f"use a number from {LEAST:g} to {MOST:g}")
             return None
     return Scheme(call.function, tuple(numbers.values()))

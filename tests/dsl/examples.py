@@ -103,7 +103,8 @@ train finetune {
 parallel {
     model = auto
     data = 2
-    reduce = [adaptive(density=1/64) for dense, sum for blocks.3.conv]
+    reduce = [adaptive(density = 1/64) for dense, sum for blocks.3.conv,
+              threshold( 0.001 ) for c1, auto] # what is sent
     place blocks.3.conv = split(output)
 }
 
