@@ -15,7 +15,9 @@ from string import Template
 from typing import Any
 
 from brainc.report.data import RankFact, Report, alike, report
+from brainc.report.gradients import ReductionFact, saving_text
 from brainc.report.layout import draw
+from brainc.report.measured import Measured, predicted_seconds
 from brainc.report.memory import Life, Memory
 from brainc.report.slices import Holding, holdings
 from brainc.report.terminal import terminal_report
@@ -28,16 +30,19 @@ SCRIPTS = ("elements.js", "overview.js", "graph.js", "slices.js", "memory.js", "
 NANOSECOND = 1e-9
 
 
-def html_report(plan: Plan) -> str:
-    """The plan as one self-contained page: it loads nothing, and stands as a file of its own."""
+def html_report(plan: Plan, measured: Measured | None = None) -> str:
+    """The plan as one self-contained page: it loads nothing, and stands as a file of its own.
+
+    Below what each rank is predicted to do stands what it did, where a run's timeline is given.
+    """
     folder = files(__package__)
     scripts = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
     return Template(folder.joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=escape(plan.name),
         style=folder.joinpath("page.css").read_text(encoding="utf-8"),
         script=scripts,
-        facts=script_safe(json.dumps(page_facts(plan), ensure_ascii=False, separators=(",", ":"))),
-        plain=escape(terminal_report(plan)),
+        facts=script_safe(json.dumps(page_facts(plan, measured), ensure_ascii=False, separators=(",", ":"))),
+        plain=escape(terminal_report(plan, measured)),
     )
 
 
@@ -46,7 +51,7 @@ def script_safe(text: str) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def page_facts(plan: Plan) -> dict[str, Any]:
+def page_facts(plan: Plan, measured: Measured | None = None) -> dict[str, Any]:
     """What the page's scripts draw; rows that repeat by the thousand are lists, and their columns stand beside them."""
     facts = report(plan)
     layer_places = {layer.name: place for place, layer in enumerate(plan.layers)}
@@ -80,7 +85,8 @@ def page_facts(plan: Plan) -> dict[str, Any]:
         "parameters": [_holding(holding, plan) for holding in holdings(plan)],
         "groups": [_group(group, facts, plan, layer_places, memories) for group in alike(facts.ranks)],
         "memories": memories,
-        **_timeline(plan, layer_places),
+        **_timeline(plan, measured, layer_places),
+        "totals": _totals(plan, measured) if measured else None,
         "choice": _choice(facts),
     }
 
@@ -162,6 +168,19 @@ def _group(
             }
             for message in first.messages
         ],
+        "reductions": [_reduction(reduction) for reduction in first.reductions],
+        "saving": saving_text(first.reductions) if first.reductions else "",
+    }
+
+
+def _reduction(reduction: ReductionFact) -> dict[str, Any]:
+    """Tensors are [name, scheme, rows, columns]."""
+    return {
+        "name": reduction.name,
+        "tensors": [[each.tensor, each.scheme, each.rows, each.columns] for each in reduction.tensors],
+        "dense": reduction.dense_bytes,
+        "predicted": reduction.predicted_bytes,
+        "bound": reduction.bound_bytes,
     }
 
 
@@ -205,10 +224,18 @@ def storage_text(storage: Storage) -> str:
             return f"[{', '.join(map(str, shape))}]"
 
 
-def _timeline(plan: Plan, layer_places: Mapping[str, int]) -> dict[str, Any]:
-    """Deeds are [name, layer's place or −1, phase]; stretches are [deed's place, start, length] in nanoseconds."""
+def _timeline(plan: Plan, measured: Measured | None, layer_places: Mapping[str, int]) -> dict[str, Any]:
+    """Deeds are [name, layer's place or −1, phase]; stretches are [deed's place, start, length] in nanoseconds.
+
+    Measured tracks, of one rank each, follow the predicted one that is for this rank.
+    """
     known = deeds(plan)
-    names = list(dict.fromkeys(each.name for each in plan.prediction.timeline))
+    done = {track.ranks[0]: track for track in measured.tracks} if measured else {}
+    rows: list[tuple[Track, bool]] = []
+    for track in tracks(plan):
+        rows += [(track, False), *((done[rank], True) for rank in track.ranks if rank in done)]
+    lanes = [lane for track, _ in rows for lane in (track.compute, track.coding, track.wire)]
+    names = list(dict.fromkeys(name for lane in lanes for name, _, _ in lane))
     places = {name: place for place, name in enumerate(names)}
 
     def row(stretch: Stretch) -> list[int]:
@@ -216,21 +243,30 @@ def _timeline(plan: Plan, layer_places: Mapping[str, int]) -> dict[str, Any]:
         begins, ends = round(start / NANOSECOND), round((start + seconds) / NANOSECOND)
         return [places[name], begins, ends - begins]
 
-    def drawn(track: Track) -> dict[str, Any]:
+    def drawn(track: Track, was: bool) -> dict[str, Any]:
+        label = ranks_text(track.ranks)
         return {
-            "ranks": ranks_text(track.ranks),
+            "ranks": f"{label}, {'measured' if was else 'predicted'}" if measured else label,
             "members": list(track.ranks),
+            "measured": was,
             "compute": [row(stretch) for stretch in track.compute],
+            "coding": [row(stretch) for stretch in track.coding],
             "wire": [row(stretch) for stretch in track.wire],
         }
 
-    return {
-        "deeds": [
-            [name, layer_places.get(known[name].layer, -1), known[name].phase] if name in known else [name, -1, ""]
-            for name in names
-        ],
-        "tracks": [drawn(track) for track in tracks(plan)],
-    }
+    def deed(name: str) -> list[Any]:
+        if name in known:
+            return [name, layer_places.get(known[name].layer, -1), known[name].phase]
+        return [name, layer_places.get(measured.layers.get(name, ""), -1) if measured else -1, ""]
+
+    return {"deeds": [deed(name) for name in names], "tracks": [drawn(*each) for each in rows]}
+
+
+def _totals(plan: Plan, measured: Measured) -> dict[str, Any]:
+    """Rows are [track, predicted seconds, measured seconds]."""
+    predicted = dict(predicted_seconds(plan))
+    rows = [[track, predicted[track], seconds] for track, seconds in measured.seconds_of_track]
+    return {"steps": measured.steps, "rows": [*rows, ["step", plan.prediction.step_seconds, measured.step_seconds]]}
 
 
 def _choice(facts: Report) -> dict[str, Any]:

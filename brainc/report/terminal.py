@@ -6,6 +6,8 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from brainc.report.data import RankFact, Report, alike, report
+from brainc.report.gradients import ratio, saving_text, tensors_by_scheme, times_of
+from brainc.report.measured import Measured, predicted_seconds
 from brainc.report.messages import union, wire_times
 from brainc.report.slices import Holding, holdings
 from brainc.report.timeline import Stretch, tracks
@@ -14,6 +16,7 @@ from brainc.report.words import (
     flops_text,
     printable,
     ranks_text,
+    ratio_text,
     seconds_text,
     shape_text,
     share_text,
@@ -42,8 +45,11 @@ SHOWN = 12
 """Groups of ranks, and pieces of a tensor, that are listed one by one before the rest is counted."""
 
 
-def terminal_report(plan: Plan) -> str:
-    """The plan for reading in a terminal: network, layers, ranks, memory, slices, messages, timeline, choice."""
+def terminal_report(plan: Plan, measured: Measured | None = None) -> str:
+    """The plan for reading in a terminal: network, layers, ranks, memory, slices, messages, timeline, choice.
+
+    Beside the prediction stands what a run has measured, where one is given.
+    """
     facts = report(plan)
     sections = (
         _headline(plan, facts),
@@ -52,10 +58,12 @@ def terminal_report(plan: Plan) -> str:
         _memory(plan, facts),
         _slices(holdings(plan)),
         _messages(plan, facts),
+        _reductions(plan, facts),
         _timeline(plan),
+        _measured(plan, measured) if measured else (),
         _choice(facts),
     )
-    lines = (line for section in sections for line in (*section, ""))
+    lines = (line for section in map(tuple, sections) if section for line in (*section, ""))
     return "\n".join(line.rstrip() for line in lines).rstrip()
 
 
@@ -183,6 +191,47 @@ def _messages(plan: Plan, facts: Report) -> Iterator[str]:
     yield from _and_more(len(groups), "groups of ranks")
 
 
+def _measured(plan: Plan, measured: Measured) -> Iterator[str]:
+    predicted = dict(predicted_seconds(plan))
+    rows = [
+        (track, seconds_text(predicted[track]), seconds_text(seconds)) for track, seconds in measured.seconds_of_track
+    ]
+    rows.append(("step", seconds_text(plan.prediction.step_seconds), seconds_text(measured.step_seconds)))
+    steps = "one step" if measured.steps == 1 else f"{measured.steps} steps"
+    title = f"PREDICTED AND MEASURED, the mean over ranks and {steps}"
+    yield from table(title, ("", "predicted", "measured"), rows, "<>>")
+
+
+def _reductions(plan: Plan, facts: Report) -> Iterator[str]:
+    groups = [group for group in alike(facts.ranks) if group[0].reductions]
+    for place, group in enumerate(groups[:SHOWN]):
+        if place:
+            yield ""
+        first = group[0]
+        times = times_of(each for each in plan.prediction.timeline if each.rank == first.rank)
+        rows = []
+        for each in first.reductions:
+            time = times.get(each.name)
+            rows.append(
+                (
+                    printable(each.name),
+                    bytes_text(each.dense_bytes),
+                    bytes_text(each.predicted_bytes),
+                    ratio_text(ratio([each])),
+                    bytes_text(each.bound_bytes),
+                    seconds_text(time.coding_seconds) if time else "·",
+                    seconds_text(time.wire_seconds) if time else "·",
+                )
+            )
+        header = ("", "as sums", "sends", "ratio", "at most", "coding", "on the wire")
+        yield from table(f"GRADIENTS, {ranks_text(rank.rank for rank in group)}", header, rows, "<>>>>>>")
+        for scheme, tensors in tensors_by_scheme(first.reductions).items():
+            said = printable(f"{scheme}: {', '.join(tensors)}")
+            yield from (f"    {line}" for line in wrap(said, COLUMNS - 6, subsequent_indent="  "))
+        yield f"  {saving_text(first.reductions)}"
+    yield from _and_more(len(groups), "groups of ranks")
+
+
 def _timeline(plan: Plan) -> Iterator[str]:
     end = max((each.start + each.seconds for each in plan.prediction.timeline), default=0.0)
     drawn = tracks(plan)
@@ -192,6 +241,8 @@ def _timeline(plan: Plan) -> Iterator[str]:
     for track in drawn[:SHOWN]:
         label = yield from _label(ranks_text(track.ranks), 15)
         yield f"  {label:<15} compute {strip(track.compute, end)}"
+        if track.coding:
+            yield f"  {'':<15} coding  {strip(track.coding, end)}"
         yield f"  {'':<15} wire    {strip(track.wire, end)}"
     yield from _and_more(len(drawn), "groups of ranks")
 

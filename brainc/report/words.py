@@ -49,6 +49,11 @@ def share_text(share: float) -> str:
     return f"{per_cent:.1f} %" if 0.05 <= per_cent < 9.95 else f"{per_cent:.0f} %"
 
 
+def ratio_text(ratio: float) -> str:
+    """How many times more one is than another: `30.1×`."""
+    return f"{three_digits(ratio)}×"
+
+
 def shape_text(shape: Sequence[int]) -> str:
     """A shape as `20×24×24`; a single number has the shape `scalar`."""
     return "×".join(map(str, shape)) if shape else "scalar"

@@ -37,10 +37,15 @@ def _cramped(reduction: Reduction, buffers: Mapping[str, Buffer]) -> Iterator[st
     needed = messages_bytes(reduction, members)
     if messages is not None and messages.bytes < needed:
         yield f"{messages.name} has {messages.bytes} bytes, and its messages need {needed}"
-    bounds = [bound_bytes(reduction, owner) for owner in range(members)]
-    most = max(sum(bounds) + (members - 2) * own for own in bounds)  # to each owner, and what one owns to all
+    most = most_bytes(reduction)
     if not 0 <= reduction.expected_bytes <= most:
         yield f"{reduction.expected_bytes} bytes are expected of a member, and it sends {most} at most"
+
+
+def most_bytes(reduction: Reduction) -> int:
+    """The most that any member can send in a step: to each other one what that one owns, to all what it owns itself."""
+    bounds = [bound_bytes(reduction, owner) for owner in range(len(reduction.parts[0].owned))]
+    return max(sum(bounds) + (len(bounds) - 2) * own for own in bounds)
 
 
 def _untrue_part(part: Part, buffers: Mapping[str, Buffer]) -> Iterator[str]:

@@ -27,14 +27,17 @@ from brainrun.plan.schema import (
     Interval,
     Kernel,
     Layer,
+    Matrix,
     Mesh,
     Message,
     Parameter,
+    Part,
     Plan,
     Prediction,
     Procedure,
     Rank,
     RankProgram,
+    Reduction,
     Result,
     Slice,
     Start,
@@ -126,8 +129,8 @@ def held(parameter: Parameter, model: int, part: int) -> tuple[Slice, ...]:
     return slices_of(parameter.shape, model, part)
 
 
-def program(mesh: Mesh, part: int) -> RankProgram:
-    """What the model rank `part` of each replica does."""
+def program(mesh: Mesh, part: int, scheme: str = "") -> RankProgram:
+    """What the model rank `part` of each replica does; gradients are reduced by the scheme, if one is given."""
     arena, steps, transfers = Arena(), list[Step](), list[Transfer]()
     for parameter in parameters():
         elements = prod(piece.stop - piece.start for piece in held(parameter, mesh.model, part))
@@ -139,7 +142,7 @@ def program(mesh: Mesh, part: int) -> RankProgram:
     arena.take("image", "input", samples * 784)
     arena.take("label", "input", samples)
     _forward(mesh, part, samples, arena, steps, transfers)
-    _backward(mesh, samples, arena, steps, transfers)
+    _backward(mesh, samples, arena, steps, transfers, scheme)
     feeds = (
         Feed("image", "image", part * samples, samples, Slice(0, 784)),
         Feed("label", "label", part * samples, samples, Slice(0, 1)),
@@ -169,7 +172,9 @@ def _forward(mesh: Mesh, part: int, samples: int, arena: Arena, steps: list[Step
         steps.append(Call(f"{name}.forward", tuple(reads), samples, name, "forward", own, 4 * elements))
 
 
-def _backward(mesh: Mesh, samples: int, arena: Arena, steps: list[Step], transfers: list[Transfer]) -> None:
+def _backward(
+    mesh: Mesh, samples: int, arena: Arena, steps: list[Step], transfers: list[Transfer], scheme: str
+) -> None:
     started: list[tuple[str, str]] = []
     for name, operator, source, _, weight, flops in reversed(LAYERS):
         gradient = f"{source}.gradient"
@@ -188,7 +193,8 @@ def _backward(mesh: Mesh, samples: int, arena: Arena, steps: list[Step], transfe
         if weight and members > 1:
             size = next(b.bytes // 4 for b in arena.buffers if b.name == f"{name}.weight.gradient")
             transfer = f"sum {name}.weight"
-            transfers.append(AllReduce(transfer, over, f"{name}.weight.gradient", size, name))
+            made = reduction(transfer, over, members, size, name, scheme, arena)
+            transfers.append(made if scheme else AllReduce(transfer, over, f"{name}.weight.gradient", size, name))
             steps.append(Start(transfer))
             started.append((transfer, name))
     for transfer, _ in started:
@@ -197,6 +203,38 @@ def _backward(mesh: Mesh, samples: int, arena: Arena, steps: list[Step], transfe
         if weight:
             operands = (f"{name}.weight", f"{name}.weight.momentum", f"{name}.weight.gradient", "rate")
             steps.append(Call(f"{name}.update", operands, 16, name, "update", 4 * prod(weight), 12 * prod(weight)))
+
+
+def reduction(
+    name: str,
+    over: Literal["data", "world"],
+    members: int,
+    size: int,
+    layer: str,
+    scheme: str,
+    arena: Arena,
+) -> Reduction:
+    """A weight's gradient by a scheme that needs an eighth of its bytes, and never more than a quarter."""
+    columns = size // 16
+    owned = tuple(share(columns, members, part) for part in range(members))
+    gradient, error, messages = f"{layer}.weight.gradient", f"{layer}.weight.error", f"messages of {layer}"
+    if scheme:
+        arena.take(error, "error", size)
+        arena.take(messages, "message", size)
+    part = Part(
+        gradient=gradient,
+        error=error,
+        matrix=Matrix(16, columns, 16, 16),
+        scheme=scheme,
+        parameters=(),
+        encode="encode",
+        decode="decode",
+        owned=owned,
+        bounds=tuple(16 * (own.stop - own.start) for own in owned),
+        scratch=0,
+        layer=layer,
+    )
+    return Reduction(name, over, (part,), messages, (members - 1) * size // members, layer)
 
 
 def timeline(rank: int, program: RankProgram, delay: float) -> list[Interval]:
@@ -211,24 +249,35 @@ def timeline(rank: int, program: RankProgram, delay: float) -> list[Interval]:
                 clock += seconds
             case Start(transfer=name):
                 transfer = transfers[name]
+                sent = 0
                 match transfer:
                     case AllReduce(elements=elements):
                         sent = 8 * elements
                     case Exchange(sends=sends):
                         sent = 4 * sum(message.elements for message in sends)
+                    case Reduction(expected_bytes=expected):
+                        sent = expected
+                        intervals.append(Interval(rank, "encode", name, clock, 2e-6))
+                        clock += 2e-6
                 seconds = 4e-6 + sent / BYTES_PER_SECOND
                 begins = max(clock, wire)
                 intervals.append(Interval(rank, "wire", name, begins, seconds))
                 wire = ends[name] = begins + seconds
             case Wait(transfer=name):
                 clock = max(clock, ends[name])
+                if isinstance(transfers[name], Reduction):
+                    intervals.append(Interval(rank, "decode", name, clock, 1e-6))
+                    clock += 1e-6
     return intervals
 
 
-def lenet_plan(data: int = 2, model: int = 2, *, name: str = "lenet", stagger: float = 0.0) -> Plan:
-    """LeNet-5 on a `data × model` mesh; with `stagger`, no two ranks begin their step at the same moment."""
+def lenet_plan(data: int = 2, model: int = 2, *, name: str = "lenet", stagger: float = 0.0, scheme: str = "") -> Plan:
+    """LeNet-5 on a `data × model` mesh; with `stagger`, no two ranks begin their step at the same moment.
+
+    Gradients are reduced by the scheme, if one is given.
+    """
     mesh = Mesh(data, model)
-    programs = tuple(program(mesh, part) for part in range(model))
+    programs = tuple(program(mesh, part, scheme) for part in range(model))
     tensors = parameters()
     samples = BATCH // data
     ranks = tuple(

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from brainc.report.data import alike, margin, report, report_json
+from brainc.report.gradients import ReductionTime, ratio, tensor_name, tensors_by_scheme, times_of
 from brainc.report.messages import WireTime, all_reduce_bytes, wire_times
 from brainc.report.slices import holdings
 from brainc.report.timeline import Deed, deeds, tracks
@@ -61,6 +62,45 @@ def test_a_message_is_hidden_where_its_rank_computes_meanwhile() -> None:
         Interval(0, "compute", "c", 4.5, 1.0),
     )
     assert wire_times(intervals) == {"sum": WireTime(1.0, 4.0, 2.5)}
+
+
+def test_a_reduction_is_on_the_wire_twice() -> None:
+    intervals = (
+        Interval(0, "encode", "sum", 0.0, 1.0),
+        Interval(0, "wire", "sum", 1.0, 2.0),
+        Interval(0, "compute", "a", 1.0, 5.0),
+        Interval(0, "wire", "sum", 6.0, 2.0),
+        Interval(0, "decode", "sum", 8.0, 3.0),
+    )
+    assert wire_times(intervals) == {"sum": WireTime(1.0, 4.0, 2.0)}
+    assert times_of(intervals)["sum"] == ReductionTime(4.0, 4.0)
+
+
+def test_a_reduction_stands_beside_what_sums_would_send() -> None:
+    rank = report(lenet_plan(2, 2, scheme="onebit")).ranks[0]
+    hidden = next(each for each in rank.reductions if each.name == "sum hidden.dense.weight")
+    # 200,000 weights between two replicas: 2 · 1/2 of 4 bytes each as sums, and an eighth of that as it is.
+    assert (hidden.members, hidden.dense_bytes, hidden.predicted_bytes) == (2, 800_000, 100_000)
+    # Two messages of at most 16 bytes for each of 6250 columns, and a header of one length.
+    assert hidden.bound_bytes == 2 * (4 + 16 * 6250)
+    assert ratio([hidden]) == 8.0
+
+
+def test_the_bytes_a_rank_sends_are_those_of_its_reductions() -> None:
+    rank = report(lenet_plan(2, 2, scheme="onebit")).ranks[0]
+    gathered = next(message for message in rank.messages if message.kind == "all_gather").bytes_sent
+    assert rank.bytes_sent - gathered == sum(each.predicted_bytes for each in rank.reductions)
+    assert rank.error_bytes == 2048 + 100_032 + 800_000 + 10_048  # as the gradients of the weights
+
+
+def test_tensors_are_told_by_scheme_and_under_their_own_names() -> None:
+    rank = report(lenet_plan(2, 1, scheme="onebit")).ranks[0]
+    assert list(tensors_by_scheme(rank.reductions)) == ["onebit"]
+    assert tensor_name("train:hidden.dense1.weight.grad") == "hidden.dense1.weight"
+
+
+def test_nothing_sent_is_no_less_than_nothing() -> None:
+    assert ratio([]) == 1.0
 
 
 def test_a_split_weight_has_one_piece_a_model_rank_held_by_every_replica() -> None:

@@ -13,13 +13,31 @@ from typing import Any
 import msgspec
 import pytest
 
+from brainc.report.measured import Measured
 from brainc.report.page import html_report
+from brainc.report.timeline import Track
 from brainrun.plan.schema import Plan
 from tests.brainc.report.plans import lenet_plan
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 VOID = {"meta", "br", "wbr", "link", "img", "input", "hr"}
 HOSTILE = "</script><img src=x onerror=\"document.title='broken'\">&amp;<!--"
+
+MEASURED = Measured(
+    steps=3,
+    step_seconds=2e-3,
+    seconds_of_track=(("compute", 1e-3), ("encode", 1e-4), ("decode", 1e-4), ("wait", 0.0), ("wire", 1e-3)),
+    tracks=tuple(
+        Track(
+            (rank,),
+            (("a kernel", 0.0, 1e-3),),
+            (("sum hidden.dense.weight", 1e-3, 1e-4),),
+            (("sum hidden.dense.weight", 1.1e-3, 5e-4),),
+        )
+        for rank in (0, 1)
+    ),
+    layers={"a kernel": "features.conv2"},
+)
 
 
 class Walk(HTMLParser):
@@ -138,6 +156,29 @@ def test_hostile_names_stay_text() -> None:
     assert "img" not in walk.seen
     assert walk.open == []
     assert facts_of(page)["name"] == HOSTILE
+
+
+def test_a_measured_track_follows_the_predicted_one_of_its_rank() -> None:
+    plan = lenet_plan(2, 1, scheme="onebit")
+    facts = facts_of(html_report(plan, MEASURED))
+    assert [(track["ranks"], track["measured"]) for track in facts["tracks"]] == [
+        ("ranks 0–1, predicted", False),
+        ("rank 0, measured", True),
+        ("rank 1, measured", True),
+    ]
+    measured = facts["tracks"][1]
+    assert facts["deeds"][measured["compute"][0][0]] == ["a kernel", 3, ""]
+    assert facts["deeds"][measured["coding"][0][0]] == ["sum hidden.dense.weight", 6, "message"]
+    assert facts["totals"]["rows"][0][2] == 1e-3
+
+
+def test_a_browser_draws_reductions_predicted_and_measured(tmp_path: Path) -> None:
+    page = html_report(lenet_plan(2, 1, scheme="onebit"), MEASURED)
+    document, complaints = drawn_by_browser(page, tmp_path)
+    assert complaints == ""
+    assert 'data-drawn="whole"' in document
+    assert "Sends 210 KiB of gradients a step, 8.00× less than sums." in document
+    assert "Predicted and measured" in document
 
 
 @pytest.mark.parametrize(("data", "model", "stagger"), [(1, 1, 0.0), (2, 2, 0.0), (8, 8, 1e-5)])

@@ -15,6 +15,23 @@ def test_no_line_is_wider_than_a_hundred_columns(data: int, model: int, stagger:
     assert max(map(len, written.splitlines())) <= COLUMNS
 
 
+def test_gradients_fit_the_line_too() -> None:
+    written = terminal_report(lenet_plan(4, 2, scheme="adaptive(density=0.015625)"))
+    assert max(map(len, written.splitlines())) <= COLUMNS
+
+
+def test_the_gradients_stand_with_what_their_scheme_saves() -> None:
+    lines = terminal_report(lenet_plan(2, 1, scheme="onebit")).splitlines()
+    at = lines.index("GRADIENTS, ranks 0–1")
+    assert lines[at + 4].split()[2:] == ["1.53", "MiB", "195", "KiB", "8.00×", "391", "KiB", "3.00", "µs", "84.0", "µs"]
+    assert lines[at + 7].startswith("    onebit: logits.dense.weight.gradient, hidden.dense.weight.gradient,")
+    assert "  Sends 210 KiB of gradients a step, 8.00× less than sums." in lines
+
+
+def test_a_plan_without_reductions_says_nothing_of_them() -> None:
+    assert "GRADIENTS" not in terminal_report(lenet_plan(2, 1))
+
+
 def test_long_names_are_cut_to_the_line() -> None:
     plan = lenet_plan(2, 2, name="net" * 60)
     assert max(map(len, terminal_report(plan).splitlines())) <= COLUMNS

@@ -1,0 +1,109 @@
+"""How small does a step's schedule make its gradients, and what does that cost?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from brainc.report.messages import ELEMENT_BYTES, all_reduce_bytes
+from brainc.report.timeline import CODING
+from brainc.report.words import bytes_text, ratio_text
+from brainrun.plan.figures import most_bytes
+from brainrun.plan.schema import Interval, Plan, Rank, Reduction, Start
+
+
+@dataclass(frozen=True, slots=True)
+class TensorFact:
+    """One gradient of a reduction, and the scheme that makes it small."""
+
+    tensor: str
+    scheme: str
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReductionFact:
+    """One bucket of gradients of a training step as one rank sees it; in bytes that the rank sends."""
+
+    name: str
+    group: str
+    members: int
+    tensors: tuple[TensorFact, ...]
+    dense_bytes: int
+    """What an all-reduce of float32 sends at least."""
+    predicted_bytes: int
+    bound_bytes: int
+    """The most that a member can send."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReductionTime:
+    """What a reduction is predicted to take of the core and of the wire, in seconds."""
+
+    coding_seconds: float
+    wire_seconds: float
+
+
+def reductions_of(plan: Plan, rank: Rank) -> tuple[ReductionFact, ...]:
+    """The reductions that a rank starts in a training step, in the order in which it starts them."""
+    procedure = plan.programs[rank.program].train
+    transfers = {transfer.name: transfer for transfer in procedure.transfers}
+    started = (transfers[step.transfer] for step in procedure.steps if isinstance(step, Start))
+    return tuple(_fact(transfer) for transfer in started if isinstance(transfer, Reduction))
+
+
+def _fact(reduction: Reduction) -> ReductionFact:
+    members = len(reduction.parts[0].owned)
+    tensors = tuple(
+        TensorFact(tensor_name(part.gradient), part.scheme, part.matrix.rows, part.matrix.columns)
+        for part in reduction.parts
+    )
+    entries = sum(tensor.rows * tensor.columns for tensor in tensors)
+    return ReductionFact(
+        name=reduction.name,
+        group=reduction.group,
+        members=members,
+        tensors=tensors,
+        dense_bytes=all_reduce_bytes(ELEMENT_BYTES * entries, members),
+        predicted_bytes=reduction.expected_bytes,
+        bound_bytes=most_bytes(reduction),
+    )
+
+
+def tensor_name(gradient: str) -> str:
+    """The tensor whose gradient lies in this buffer, which is named `PROCEDURE:TENSOR.grad`."""
+    return gradient.removeprefix("train:").removesuffix(".grad")
+
+
+def times_of(intervals: Iterable[Interval]) -> dict[str, ReductionTime]:
+    """For each name in one rank's timeline, what it takes on the tracks of reductions."""
+    found: dict[str, ReductionTime] = {}
+    for each in intervals:
+        before = found.get(each.name, ReductionTime(0.0, 0.0))
+        coding = each.seconds if each.track in CODING else 0.0
+        wire = each.seconds if each.track == "wire" else 0.0
+        found[each.name] = ReductionTime(before.coding_seconds + coding, before.wire_seconds + wire)
+    return found
+
+
+def ratio(reductions: Sequence[ReductionFact]) -> float:
+    """How many times fewer bytes than dense sums these are predicted to send; 1 where neither sends anything."""
+    predicted = sum(each.predicted_bytes for each in reductions)
+    return sum(each.dense_bytes for each in reductions) / predicted if predicted else 1.0
+
+
+def tensors_by_scheme(reductions: Iterable[ReductionFact]) -> dict[str, list[str]]:
+    """The tensors that go by each scheme."""
+    found: dict[str, list[str]] = {}
+    for reduction in reductions:
+        for tensor in reduction.tensors:
+            found.setdefault(tensor.scheme, []).append(tensor.tensor)
+    return found
+
+
+def saving_text(reductions: Sequence[ReductionFact]) -> str:
+    """What a rank sends of its gradients in a step, and how much less that is than by sums."""
+    sent = bytes_text(sum(each.predicted_bytes for each in reductions))
+    less = ratio(reductions)
+    return f"Sends {sent} of gradients a step" + (f", {ratio_text(less)} less than sums." if less > 1.005 else ".")
