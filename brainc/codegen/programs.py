@@ -16,6 +16,7 @@ from brainc.reductions.parts import coders
 from brainc.schedule.fuse import CONTEXT, fuse
 from brainc.schedule.localise import localise
 from brainc.schedule.memory import aligned, lifetimes, place
+from brainc.schedule.momentum import momentum_first
 from brainc.schedule.order import overlap
 from brainc.schedule.reduction import planned
 from brainrun.plan import schema
@@ -42,7 +43,7 @@ class Built:
 
 def schedule(program: ShardedProgram, procedure: Procedure, data: int, model: int) -> Scheduled:
     """The procedure of the rank at (data, model): localised, fused and put in order."""
-    local = localise(program, procedure, data, model)
+    local = momentum_first(localise(program, procedure, data, model))
     fused = fuse(local, refuses)
     steps = overlap(fused.items, dict(fused.aliases))
     return Scheduled(RankProcedure(local.feeds, steps, local.results, local.outputs), fused.aliases)

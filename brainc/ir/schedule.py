@@ -76,7 +76,8 @@ class Exchange:
 class Reduced:
     """One gradient of a reduction: `value` becomes its sum in place, and is named `result` from then on.
 
-    `error` is what this rank has not sent of it yet; None for a scheme that sends everything.
+    `error` is what this rank has not sent of it yet; None for a scheme that sends everything. Where `value` is a
+    velocity, `velocity` is the memory of it, from which what is sent is taken out.
     """
 
     value: Value
@@ -84,6 +85,7 @@ class Reduced:
     error: Value | None
     scheme: Scheme
     origin: Origin = field(compare=False, repr=False)
+    velocity: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ def reads(item: Local | Item) -> tuple[Value, ...]:
         case Exchange(sends=sends):
             return tuple(sending.value for sending in sends)
         case Reduction(parts=parts):
-            return tuple(value for part in parts for value in (part.value, part.error) if value is not None)
+            read = (value for part in parts for value in (part.value, part.error, part.velocity))
+            return tuple(value for value in read if value is not None)
         case Run(work=Kernel(operands=operands, extras=extras)):
             return (*(placed.value for placed in operands), *(extra.placed.value for extra in extras))
         case Run(work=Copy() as copy):
@@ -197,7 +200,7 @@ def writes(item: Local | Item) -> tuple[Value, ...]:
         case Exchange(receives=receives):
             return tuple(sending.value for sending in receives)
         case Reduction(parts=parts, messages=messages):
-            written = (value for part in parts for value in (part.value, part.result, part.error))
+            written = (value for part in parts for value in (part.value, part.result, part.error, part.velocity))
             return (*(value for value in written if value is not None), messages)
         case Run(work=Kernel(stores=stores)):
             return tuple(store.target.value for store in stores)

@@ -30,11 +30,18 @@ def matrix_of(storage: Storage, *, by_column: bool) -> Matrix:
             raise ValueError("samples are no gradient of a parameter")
 
 
-def part_of(gradient: str, error: str, storage: Storage, scheme: Scheme, members: int, layer: str) -> Part:
+def part_of(
+    gradient: str, error: str, velocity: str, storage: Storage, scheme: Scheme, members: int, layer: str
+) -> Part:
     """The gradient in the buffer of this name, under its scheme, as the plan has it."""
     method = METHODS[scheme.method]
     matrix = matrix_of(storage, by_column=method.by_column)
     owned = slices(matrix.columns, members)
+    warmup = method.warmup(scheme.numbers)
+
+    def bound(columns: int) -> int:
+        return max(method.bound(matrix, columns, numbers) for numbers in (scheme.numbers, *warmup))
+
     return Part(
         gradient=gradient,
         error=error,
@@ -44,9 +51,11 @@ def part_of(gradient: str, error: str, storage: Storage, scheme: Scheme, members
         encode=encoder(scheme),
         decode=decoder(scheme),
         owned=owned,
-        bounds=tuple(method.bound(matrix, own.stop - own.start, scheme.numbers) for own in owned),
-        scratch=method.scratch(matrix, scheme.numbers),
+        bounds=tuple(bound(own.stop - own.start) for own in owned),
+        scratch=max(method.scratch(matrix, numbers) for numbers in (scheme.numbers, *warmup)),
         layer=layer,
+        velocity=velocity,
+        warmup=warmup,
     )
 
 

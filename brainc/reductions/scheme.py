@@ -17,6 +17,11 @@ Numbers: TypeAlias = tuple[float, ...]
 """The scheme's arguments, in their order."""
 
 
+def no_warmup(_numbers: Numbers) -> tuple[Numbers, ...]:
+    """For schemes that are the same from the first epoch to the last."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One scheme of the language.
@@ -28,6 +33,8 @@ class Method:
     scratch(matrix, numbers): bytes that the encoder needs beside.
     encode(name), decode(name): the kernels as LLVM IR under that name; `brainrun.plan.segments` says what they are
     given and must do.
+    corrects_momentum: whether velocities are kept by each rank and reduced, instead of gradients.
+    warmup(numbers): other numbers for the first epochs, one after the other; none for most.
     """
 
     name: str
@@ -41,6 +48,8 @@ class Method:
     scratch: Callable[[Matrix, Numbers], int]
     encode: Callable[[str], str]
     decode: Callable[[str], str]
+    corrects_momentum: bool = False
+    warmup: Callable[[Numbers], tuple[Numbers, ...]] = no_warmup
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,10 @@ class _Fusion:
             for target, expression in zip(targets, written, strict=True)
         )
         needed = self.readers[operand.name] > 1
-        kept = tuple(store for store in kernel.stores if needed or store.target.value.name != operand.name)
+        rewritten = operand.name in {target.name for target in targets}
+        kept = tuple(
+            store for store in kernel.stores if (needed and not rewritten) or store.target.value.name != operand.name
+        )
         used = frozenset().union(*(ex.operands_of(store.expression) for store in (*kept, *added)))
         return _without_unused_extras(replace(kernel, stores=(*kept, *added), extras=tuple(extras)), used)
 

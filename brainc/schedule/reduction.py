@@ -43,6 +43,7 @@ def _planned(
         part_of(
             buffer(part.value.name),
             "" if part.error is None else buffer(part.error.name),
+            "" if part.velocity is None else buffer(part.velocity.name),
             storage_of(part.value),
             part.scheme,
             members,

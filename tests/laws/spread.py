@@ -63,8 +63,8 @@ class Spread:
         scripts = {place: ranks.blocking(each.feeds, each.items) for place, each in local.items()}
         return self._played(procedure, scripts, local)
 
-    def by_steps(self, name: str) -> dict[str, Array]:
-        """The same by every rank's fused kernels in their final order."""
+    def by_steps(self, name: str, own: frozenset[str] = frozenset()) -> dict[str, Array]:
+        """The same by every rank's fused kernels in their final order; tensors named in `own` are each rank's alone."""
         procedure = dict(self.sharded.procedures)[name]
         scheduled = {place: schedule(self.sharded, procedure, *place) for place in grid.places(self.sharded.mesh)}
         for each in scheduled.values():
@@ -73,7 +73,7 @@ class Spread:
             place: ranks.Script(each.procedure.feeds, each.procedure.steps, each.aliases)
             for place, each in scheduled.items()
         }
-        return self._played(procedure, scripts, {place: each.procedure for place, each in scheduled.items()})
+        return self._played(procedure, scripts, {place: each.procedure for place, each in scheduled.items()}, own)
 
     def _lasting(self) -> list[str]:
         return [value.name for p in self.tensors.parameters for value in (p.value, *p.state)]
@@ -84,7 +84,13 @@ class Spread:
         found |= {f"{result.kind} {result.name}": known[result.value.name] for result in procedure.results}
         return found | {f"output {output.name}": known[output.value.name] for output in procedure.outputs}
 
-    def _played(self, procedure: Procedure, scripts: Mapping[grid.Place, ranks.Script], ends: Any) -> dict[str, Array]:
+    def _played(
+        self,
+        procedure: Procedure,
+        scripts: Mapping[grid.Place, ranks.Script],
+        ends: Any,
+        own: frozenset[str] = frozenset(),
+    ) -> dict[str, Array]:
         mesh, batch = self.sharded.mesh, self.sharded.batch
         layouts = dict(procedure.layouts)
         lasting = [value for p in self.tensors.parameters for value in (p.value, *p.state)]
@@ -97,6 +103,8 @@ class Spread:
         memory = ranks.play(mesh, batch, scripts, parts, self.values, seed=SEED, step=STEP)
         found = {}
         for value in lasting[: -len(self.tensors.scalars)]:
+            if value.name in own:
+                continue
             held = {place: each.arrays[value.name] for place, each in memory.items()}
             found[value.name] = grid.collect(held, value, layouts[value.name], mesh)
         for place, each in memory.items():

@@ -254,6 +254,10 @@ class Part(Value, frozen=True):
     scratch: int
     """Bytes that the encoder needs beside a segment."""
     layer: str
+    velocity: str = ""
+    """Where the gradient is a velocity, the buffer of it, as `gradient` is laid out: what is sent is zeroed there."""
+    warmup: tuple[tuple[float, ...], ...] = ()
+    """The scheme's numbers in the first epochs, instead of `parameters`."""
 
 
 class Reduction(Value, frozen=True, tag="reduction"):

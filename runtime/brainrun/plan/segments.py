@@ -34,5 +34,7 @@ SCRATCH = 12
 """Address of as many bytes as the part says, a multiple of 64."""
 PARAMETERS = 13
 """The bits of three float64: the scheme's numbers, in the order of its arguments."""
+VELOCITY = 16
+"""For encoders: address of the first entry's velocity, of which every entry that is sent becomes 0; 0 for none."""
 
-SEGMENT_WORDS = 16
+SEGMENT_WORDS = 24
