@@ -6,7 +6,7 @@ from brainc.codegen.emit import refuses
 from brainc.evaluate.grid import places
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
-from brainc.ir.kernel import Kernel
+from brainc.ir.kernel import Kernel, storage_of
 from brainc.ir.origin import Origin
 from brainc.ir.schedule import Run
 from brainc.schedule.fuse import Fused, fuse
