@@ -32,6 +32,7 @@ examples:
   brainc compile lenet.brain --set rate=0.1 --show graph --show partition
   brainc report lenet.plan                         what each rank holds, sends and waits for
   brainc report lenet.plan --html report.html
+  brainc report lenet.plan --run runs/lenet-1      … and beside it what a recorded run has measured
 
 exit status: 0 fine, 1 the input is at fault, 2 wrong usage
 """
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     report = _command(commands, "report", _report, "what a plan will do, before it is done")
     report.add_argument("plan", metavar="PLAN", type=Path)
     report.add_argument("--html", metavar="FILE", type=Path, help="write it as a page to look around in")
+    report.add_argument("--run", metavar="DIR", type=Path, help="a run's folder: what brainrun --timeline measured")
     report.add_argument("--json", action="store_true", help="print it for programs")
     return parser
 
@@ -261,17 +263,19 @@ def _compile(given: argparse.Namespace) -> int:
 
 def _report(given: argparse.Namespace) -> int:
     from brainc.report.data import report_json
+    from brainc.report.measured import read_measured
     from brainc.report.page import html_report
     from brainc.report.terminal import terminal_report
     from brainrun.plan.store import read_plan
 
     plan, _ = read_plan(given.plan)
+    measured = None if given.run is None else read_measured(given.run, plan)
     if given.html is not None:
-        given.html.write_text(html_report(plan), encoding="utf-8")
+        given.html.write_text(html_report(plan, measured), encoding="utf-8")
     if given.json:
-        print(report_json(plan))
+        print(report_json(plan, measured))
     elif given.html is None:
-        print(terminal_report(plan))
+        print(terminal_report(plan, measured))
     return FINE
 
 

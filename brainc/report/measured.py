@@ -14,10 +14,10 @@ from statistics import fmean
 
 import msgspec
 
-from brainc.report.messages import union
+from brainc.report.messages import overlap, union
 from brainc.report.timeline import CODING, Stretch, Track
 from brainrun.errors import RunError
-from brainrun.plan.schema import Plan
+from brainrun.plan.schema import Call, Plan
 
 TIMELINE = "timeline.json"
 TRACKS = ("compute", "encode", "decode", "wait", "wire")
@@ -77,7 +77,7 @@ def read_measured(folder: Path, plan: Plan) -> Measured:
         raise RunError(f"cannot be read: {error.strerror}", where=str(path), remedy=remedy) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RunError(f"is no timeline: {error}", where=str(path)) from None
-    found, layers = _intervals(events)
+    found, layers = _intervals(events, _phases(plan))
     if sorted(found) != list(range(len(plan.ranks))):
         raise RunError(
             f"is a timeline of the ranks {sorted(found)}, and the plan has {len(plan.ranks)}", where=str(path)
@@ -94,8 +94,16 @@ def read_measured(folder: Path, plan: Plan) -> Measured:
     )
 
 
-def _intervals(events: list[_Event]) -> tuple[dict[int, list[_Lasting]], dict[str, str]]:
-    """By rank what it did, and by name the layer; transfers have their names on all tracks."""
+def _phases(plan: Plan) -> dict[tuple[str, str], str]:
+    """The phase of a layer's kernel in training."""
+    steps = (step for program in plan.programs for step in program.train.steps)
+    return {(step.layer, step.kernel): step.phase for step in steps if isinstance(step, Call)}
+
+
+def _intervals(
+    events: list[_Event], phases: Mapping[tuple[str, str], str]
+) -> tuple[dict[int, list[_Lasting]], dict[str, str]]:
+    """By rank what it did, and by name the layer; calls have the names of the prediction, transfers their own."""
     threads = {(e.pid, e.tid): str(e.args.get("name", "")) for e in events if e.ph == "M" and e.name == "thread_name"}
     found: dict[int, list[_Lasting]] = {}
     layers: dict[str, str] = {}
@@ -104,8 +112,11 @@ def _intervals(events: list[_Event]) -> tuple[dict[int, list[_Lasting]], dict[st
             continue
         track, _, transfer = threads.get((event.pid, event.tid), event.cat).partition(": ")
         name = transfer or event.name
-        if event.args.get("layer"):
-            layers[name] = str(event.args["layer"])
+        if layer := str(event.args.get("layer") or ""):
+            if track == "compute":  # under its kernels' names, of which layers share some
+                kernel = name.partition(" + ")[0]
+                name = f"{layer} {phases.get((layer, kernel), name)}"
+            layers[name] = layer
         begin = MICROSECOND * event.ts
         found.setdefault(event.pid, []).append(_Lasting(track, name, begin, begin + MICROSECOND * event.dur))
     return found, layers
@@ -125,13 +136,19 @@ def _within(intervals: Iterable[_Lasting], step: _Lasting) -> list[_Lasting]:
 
 
 def _mean_seconds(track: str, found: Mapping[int, list[_Lasting]], steps: Mapping[int, list[_Lasting]]) -> float:
-    """How long a rank is busy on a track in a step, in the mean; what goes on at once counts once."""
-    lasting = {rank: [each for each in intervals if each.track == track] for rank, intervals in found.items()}
-    return fmean(
-        sum(end - begin for begin, end in union((each.begin, each.end) for each in _within(lasting[rank], step)))
-        for rank, of_rank in steps.items()
-        for step in of_rank
-    )
+    """How long a rank is on a track in a step, in the mean; what goes on at once counts once.
+
+    A rank that encodes or decodes during a wait does not wait meanwhile.
+    """
+    return fmean(_seconds(track, _within(found[rank], step)) for rank, of_rank in steps.items() for step in of_rank)
+
+
+def _seconds(track: str, lasting: list[_Lasting]) -> float:
+    def on(*tracks: str) -> tuple[tuple[float, float], ...]:
+        return union((each.begin, each.end) for each in lasting if each.track in tracks)
+
+    coding = on(*CODING) if track == "wait" else ()
+    return sum(end - begin - overlap((begin, end), coding) for begin, end in on(track))
 
 
 def _drawn(found: Mapping[int, list[_Lasting]], steps: Mapping[int, list[_Lasting]]) -> tuple[Track, ...]:

@@ -1,5 +1,6 @@
 """The command `brainc`: what it prints, what it writes, and its exit status."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -208,6 +209,22 @@ def test_debug_prints_the_traceback_of_a_defect(monkeypatch, capsys):
 def test_report_tells_that_a_folder_is_no_plan(capsys):
     assert run("report", "nothing.plan") == 1
     assert capsys.readouterr().err.startswith("brainc: error: nothing.plan: does not exist")
+
+
+def test_report_tells_that_a_run_has_no_timeline(capsys):
+    assert run("compile", "small.brain") == 0
+    capsys.readouterr()
+    assert run("report", "small.plan", "--run", ".") == 1
+    assert "timeline.json: cannot be read" in capsys.readouterr().err
+
+
+def test_report_sets_a_run_beside_the_plan(capsys):
+    assert run("compile", "small.brain") == 0
+    event = {"ph": "X", "name": "step", "cat": "step", "pid": 0, "ts": 0, "dur": 2500}
+    Path("timeline.json").write_text(json.dumps({"traceEvents": [event]}))
+    capsys.readouterr()
+    assert run("report", "small.plan", "--run", ".") == 0
+    assert "2.50 ms" in capsys.readouterr().out
 
 
 def test_a_plan_is_compiled_and_reported(capsys):

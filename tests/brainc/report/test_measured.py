@@ -91,9 +91,26 @@ def test_a_trace_that_tells_no_steps_is_one_step(tmp_path: Path) -> None:
     assert (found.steps, found.step_seconds) == (1, pytest.approx(45e-6))
 
 
+def test_a_call_has_the_name_that_it_has_in_the_prediction(tmp_path: Path) -> None:
+    told = {"layer": "hidden.relu"}
+    names = "hidden.relu.forward", "hidden.relu.backward + another", "another"
+    did = (event(rank, "compute", 0, 1, name, **told) for rank in (0, 1) for name in names)
+    found = measured(trace(*did), tmp_path)
+    assert [name for name, _, _ in found.tracks[0].compute] == [
+        "hidden.relu another",
+        "hidden.relu backward",
+        "hidden.relu forward",
+    ]
+
+
+def test_a_rank_that_decodes_does_not_wait_meanwhile(tmp_path: Path) -> None:
+    found = measured(two_ranks(("step", 0, 100), ("wait", 10, 50), ("decode", 20, 15), ("decode", 55, 15)), tmp_path)
+    assert dict(found.seconds_of_track)["wait"] == pytest.approx(30e-6)
+
+
 def test_a_layer_is_the_one_that_the_run_told(tmp_path: Path) -> None:
     told = trace(*(event(rank, "compute", 0, 1, "forward", layer="hidden.dense") for rank in (0, 1)))
-    assert measured(told, tmp_path).layers == {"forward": "hidden.dense"}
+    assert measured(told, tmp_path).layers == {"hidden.dense forward": "hidden.dense"}
 
 
 def test_a_folder_without_a_timeline_is_told_with_a_remedy(tmp_path: Path) -> None:
