@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brainc.reductions.adaptive import ADAPTIVE
 from brainc.reductions.onebit import ONEBIT
 from brainc.reductions.scheme import Method, Scheme
 from brainc.reductions.sum import SUM_METHOD
@@ -13,6 +14,7 @@ METHODS: dict[str, Method] = {
         SUM_METHOD,
         ONEBIT,
         THRESHOLD,
+        ADAPTIVE,
     )
 }  # fmt: skip
 

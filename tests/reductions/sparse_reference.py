@@ -6,7 +6,10 @@ that the decoder is to make of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -56,3 +59,89 @@ def _numbers_of_entries(laid: Laid, columns: tuple[int, int]) -> Mapping[int, tu
             vector = column * blocks + row // 16 if plain else row // 16 * (last - first) + column
             numbers[16 * vector + row % 16] = (row, column)
     return numbers
+
+
+# ---- adaptive --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns `[first, last)` that share two means, and what is said to be sent of them."""
+
+    first: int
+    last: int
+    entries: Entries
+
+
+def block_width(rows: int, columns: int, density: float) -> int:
+    """The fewest columns of which eight entries are expected, as long as places in them fit 15 bits."""
+    width = 1
+    while width < columns and width * rows * density < 8 and (width + 1) * rows <= 32767:
+        width += 1
+    return width
+
+
+def adaptive_blocks(payload: bytes, rows: int, columns: int, density: float) -> list[Block]:
+    """What a payload of `adaptive` says, block after block; nothing may be left over."""
+    width = block_width(rows, columns, density)
+    blocks = -(-columns // width)
+    kind = np.dtype(np.uint16 if rows <= 32767 else np.uint32)
+    numbers = np.frombuffer(payload, kind, blocks).tolist()
+    words = np.frombuffer(payload, kind, sum(numbers), blocks * kind.itemsize).tolist()
+    means_at = -(-kind.itemsize * (blocks + sum(numbers)) // 4) * 4
+    means = np.frombuffer(payload, np.float32, 2 * np.count_nonzero(numbers), means_at).reshape(-1, 2)
+    assert len(payload) == means_at + means.nbytes
+    assert words_are_sorted(words, numbers)
+    result, word, pairs = [], iter(words), iter(means)
+    for block, number in enumerate(numbers):
+        pair = next(pairs) if number else None
+        entries = {}
+        for _ in range(number):
+            place, negative = divmod(next(word), 2)
+            entries[place % rows, block * width + place // rows] = pair[negative]
+        result.append(Block(block * width, min(columns, (block + 1) * width), entries))
+    return result
+
+
+def words_are_sorted(words: list[int], numbers: list[int]) -> bool:
+    """Whether the places of each block grow, so that none is there twice."""
+    ends = np.cumsum(numbers)
+    stretches = (words[end - number : end] for end, number in zip(ends, numbers, strict=True))
+    return all(word >> 1 < following >> 1 for stretch in stretches for word, following in pairwise(stretch))
+
+
+def sample(v: Values, seed: int) -> Values:
+    """1,024 magnitudes of `v[rows, columns]`, one drawn from each of as many stretches, column after column."""
+    flat = np.abs(v.T.ravel())
+    if flat.size <= 1024:
+        return flat
+    chosen = []
+    for stretch in range(1024):
+        first, last = stretch * flat.size // 1024, (stretch + 1) * flat.size // 1024
+        chosen.append(first + ((splitmix(seed, stretch) >> 32) * (last - first) >> 32))
+    return flat[chosen]
+
+
+def splitmix(seed: int, index: int) -> int:
+    """Number `index` of the generator splitmix64 that starts at `seed`."""
+    mask = (1 << 64) - 1
+    word = (seed + (index + 1) * 0x9E3779B97F4A7C15) & mask
+    word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & mask
+    word = (word ^ word >> 27) * 0x94D049BB133111EB & mask
+    return word ^ word >> 31
+
+
+def wanted(entries: int, density: float) -> int:
+    """How many of so many entries are to be sent."""
+    return max(1, int(entries * density))
+
+
+def adaptive_threshold(v: Values, seed: int, density: float) -> np.float32:
+    """What an entry must reach: the magnitude that the wanted share of a sample reaches."""
+    magnitudes = np.sort(sample(v, seed))[::-1]
+    return magnitudes[wanted(magnitudes.size, density) - 1]
+
+
+def mean(values: list[np.float32]) -> np.float32:
+    """The mean as a float32, 0 of none; summed exactly."""
+    return np.float32(math.fsum(map(float, values)) / max(1, len(values)))
