@@ -27,6 +27,7 @@ from brainrun.plan.schema import (
 )
 from brainrun.plan.store import with_files
 from brainrun.plan.text import text
+from brainrun.plan.transfers import buffers_of
 from tests.runtime.small_plan import INPUTS, small_plan
 
 ROWS = INPUTS + 1
@@ -184,7 +185,9 @@ def test_p7_speaks_of_a_call_that_touches_what_is_not_sent_yet() -> None:
         ({"bounds": (1024, 24)}, "messages has"),
         ({"scratch": 4096}, "messages has"),
         ({"error": "y"}, "bucket: it and y are not float32 of one storage"),
-        ({"error": "gradient"}, "bucket: gradient has the role gradient, and would not outlive the step"),
+        ({"error": "gradient"}, "bucket: gradient has the role gradient, and it is to be kept as error"),
+        ({"velocity": "unsent"}, "bucket: unsent has the role error, and it is to be kept as state"),
+        ({"warmup": ((0.5,),)}, "bucket: onebit has other numbers in the first epochs than later"),
         ({"matrix": Matrix(ROWS + 1, WIDTH, ROWS + 1, 16)}, "bucket: its matrix ends at byte 80 of 64"),
     ],
 )
@@ -192,6 +195,12 @@ def test_p8_speaks_of_a_part_that_cannot_be_as_it_is_said(fields: dict[str, Any]
     assert any(b.startswith(f"P8: {said}") for b in broken(reduced(other_part(**fields)))), broken(
         reduced(other_part(**fields))
     )
+
+
+def test_a_reduction_owns_the_velocity_that_it_empties() -> None:
+    assert buffers_of(other_part(velocity="speed")) == {"bucket", "unsent", "speed", "messages"}
+    assert buffers_of(SUM) == {"bucket", "unsent", "messages"}
+    assert buffers_of(other_part(error="")) == {"bucket", "messages"}
 
 
 def test_p8_lets_a_member_own_nothing() -> None:

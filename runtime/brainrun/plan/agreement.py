@@ -69,7 +69,7 @@ def _difference(one: AllReduce | Reduction, other: AllReduce | Reduction) -> tup
             return said if said[0] != said[1] else None
         case Reduction(), Reduction() if one.name == other.name and len(one.parts) == len(other.parts):
             for place, (theirs, mine) in enumerate(zip(one.parts, other.parts, strict=True)):
-                for field in ("scheme", "parameters", "matrix", "owned", "bounds"):
+                for field in ("scheme", "parameters", "warmup", "matrix", "owned", "bounds"):
                     values = getattr(theirs, field), getattr(mine, field)
                     if values[0] != values[1]:
                         theirs_said, mine_said = (f"{one.name} with {field} {v} of part {place}" for v in values)

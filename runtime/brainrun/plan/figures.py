@@ -55,13 +55,17 @@ def _untrue_part(part: Part, buffers: Mapping[str, Buffer]) -> Iterator[str]:
     for owner, (slice, bound) in enumerate(zip(part.owned, part.bounds, strict=True)):
         if bound < 0 or bound % 4 or (slice.start < slice.stop and not bound):
             yield f"member {owner} owns {slice.stop - slice.start} columns, of at most {bound} bytes"
-    gradient, error = buffers.get(part.gradient), buffers.get(part.error)
+    if any(len(numbers) != len(part.parameters) for numbers in part.warmup):
+        yield f"{part.scheme} has other numbers in the first epochs than later"
+    gradient = buffers.get(part.gradient)
     if gradient is None:
         return  # P4 names it
-    if gradient.dtype != "f32" or (error is not None and (error.dtype, error.storage) != ("f32", gradient.storage)):
-        yield f"it and {part.error} are not float32 of one storage"
-    if error is not None and error.role != "error":
-        yield f"{part.error} has the role {error.role}, and would not outlive the step"
+    for name, role in ((part.error, "error"), (part.velocity, "state")):
+        kept = buffers.get(name, gradient)
+        if (gradient.dtype, kept.dtype, kept.storage) != ("f32", "f32", gradient.storage):
+            yield f"it and {kept.name} are not float32 of one storage"
+        if kept is not gradient and kept.role != role:
+            yield f"{name} has the role {kept.role}, and it is to be kept as {role}"
     end = 4 * _floats(part.matrix)
     if end > -(-gradient.bytes // _LINE) * _LINE:
         yield f"its matrix ends at byte {end} of {gradient.bytes}"

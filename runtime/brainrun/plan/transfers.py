@@ -15,6 +15,7 @@ def buffers_of(transfer: Transfer) -> set[str]:
         case Exchange(sends=sends, receives=receives):
             return {message.buffer for message in (*sends, *receives)}
         case Reduction(parts=parts, messages=messages):
-            return {messages, *(part.gradient for part in parts), *(part.error for part in parts if part.error)}
+            kept = {name for part in parts for name in (part.error, part.velocity) if name}
+            return {messages, *(part.gradient for part in parts)} | kept
         case _:
             assert_never(transfer)
