@@ -147,7 +147,9 @@ def _laid_out(
     registers: RegisterFile,
 ) -> _Layout:
     spread = apply.apply(tensors, candidate.assignment.by_layer, candidate.mesh)
-    sharded = replace(spread, schemes=assigned(spread, reductions, machine))
+    # What no description says of the machine, no plan relies on.
+    node = 1 if machine is description.GENERIC else machine.cores_per_node
+    sharded = replace(spread, schemes=assigned(spread, reductions, machine), node=node)
     _check("partition", ir_sharded.rules(sharded))
     return _Layout(candidate, sharded, build_ranks(sharded, machine, registers))
 

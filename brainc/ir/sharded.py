@@ -89,7 +89,11 @@ class Procedure:
 
 @dataclass(frozen=True, slots=True)
 class ShardedProgram:
-    """A tensor program spread over a mesh; `schemes` says how each parameter's gradient is reduced over replicas."""
+    """A tensor program spread over a mesh.
+
+    `schemes` says how each parameter's gradient is reduced over replicas, and `node` how many consecutive ranks share a
+    node: 1 where they are not to sum among themselves first.
+    """
 
     name: str
     mesh: Mesh
@@ -100,6 +104,7 @@ class ShardedProgram:
     evaluate: Procedure
     predict: Procedure
     schemes: tuple[tuple[str, Scheme], ...] = ()
+    node: int = 1
 
     @property
     def procedures(self) -> tuple[tuple[str, Procedure], ...]:

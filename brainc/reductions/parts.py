@@ -59,14 +59,17 @@ def part_of(
     )
 
 
-def expected_bytes(parts: tuple[tuple[Part, Scheme], ...], members: int) -> int:
-    """What a member is predicted to send in a step: its terms to each other member, and its own sum to each."""
+def expected_bytes(parts: tuple[tuple[Part, Scheme], ...], members: int, node: int) -> int:
+    """What a member is predicted to send in a step: its terms to each other node's member, and its own sum to each.
+
+    `node` members share a node; what they send each other within it is not counted.
+    """
     each = sum(
         METHODS[scheme.method].expected(part.matrix, own.stop - own.start, scheme.numbers)
         for part, scheme in parts
         for own in part.owned
     )
-    return round(2 * (members - 1) / members * each)
+    return round(2 * (members // node - 1) / members * each)
 
 
 @cache

@@ -53,7 +53,7 @@ class _Buckets:
         """The reduction joins the open bucket of its group, which leaves when it is full."""
         bucket = self.open.get(item.group)
         parts = item.parts if bucket is None else (*bucket.parts, *item.parts)
-        self.open[item.group] = reduction(item.group, item.members, parts, parts[0].origin)
+        self.open[item.group] = reduction(item.group, item.members, parts, parts[0].origin, node=item.node)
         if sum(4 * prod(part.value.shape) for part in parts) >= BUCKET_BYTES:
             self._close(item.group)
 

@@ -171,7 +171,10 @@ class _Share:
         yield from self._exchange(move, what, result, source)
 
     def _summed(self, move: Redistribute, group: Group, source: Value, result: Value) -> Sum | Reduction:
-        """The sum over the group: for a parameter's gradient as its scheme says."""
+        """The sum over the group: for a parameter's gradient as its scheme says, and node by node.
+
+        Where all members share one node, or nodes hold unequal numbers of them, none sum among themselves first.
+        """
         parameter = self.parameters.get(move.result.name)
         members = {"data": self.program.mesh.data, "world": self.program.mesh.data * self.program.mesh.model}
         if parameter is None or group not in members:
@@ -179,7 +182,9 @@ class _Share:
         scheme = dict(self.program.schemes).get(parameter, SUM)
         error = replace(source, name=f"{parameter}.error") if METHODS[scheme.method].keeps_error else None
         reduced = Reduced(source, result, error, scheme, move.origin)
-        return reduction(group, members[group], (reduced,), move.origin)
+        node = self.program.node // (self.program.mesh.model if group == "data" else 1)
+        whole_nodes = 1 < node < members[group] and members[group] % node == 0
+        return reduction(group, members[group], (reduced,), move.origin, node=node if whole_nodes else 1)
 
     def _exchange(self, move: Redistribute, what: ExchangeKind, result: Value, source: Value) -> Iterator[Local]:
         """Pack what each peer wants of mine, exchange, and unpack (or add up) what I want of theirs."""

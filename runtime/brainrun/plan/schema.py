@@ -265,7 +265,11 @@ class Reduction(Value, frozen=True, tag="reduction"):
 
     First each member sends every other one its terms of the columns which that one owns; the owner adds them to its
     own and sends the sum to all, who decode the same bytes, the owner too. `messages` has room for all messages of a
-    step (`plan.messages` says where each lies); `expected_bytes` is what a member is predicted to send in a step.
+    step (`plan.messages` says where each lies); `expected_bytes` is what a member is predicted to send in a step,
+    to members of other nodes where there are nodes.
+
+    With `node` greater than 1, so many consecutive members share a node. They sum their gradients as they are; then
+    member i of each node speaks with member i of the others alone, and passes the sums that it gets on within its node.
     """
 
     name: str
@@ -274,6 +278,7 @@ class Reduction(Value, frozen=True, tag="reduction"):
     messages: str
     expected_bytes: int
     layer: str
+    node: int = 1
 
 
 Transfer: TypeAlias = AllReduce | Exchange | Reduction
