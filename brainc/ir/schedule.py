@@ -92,7 +92,8 @@ class Reduced:
 class Reduction:
     """Gradients become their sums over the group's `members`, made small as their schemes say.
 
-    So many consecutive members as `node` says sum theirs as they are first, because they share a node. `messages` is the memory, in int32, that the messages take meanwhile.
+    So many consecutive members as `node` says sum theirs as they are first, because they share a node. `messages` is
+    the memory, in int32, that the messages take meanwhile.
     """
 
     name: str
