@@ -14,7 +14,7 @@ from brainc.codegen.assemble import Assembled
 from brainc.pipeline import compile_program
 from brainc.settings.options import CompileOptions
 from brainlang import parse_program
-from brainrun.plan.schema import AllReduce, Call, Interval, Plan
+from brainrun.plan.schema import Call, Interval, Plan, Reduction
 from brainrun.plan.store import encoded
 
 from .networks import BATCH, GROUPED, LENET, LOCAL, LOSSES, MEETING, MLP, NETWORKS, RESIDUAL, TIED
@@ -89,8 +89,8 @@ def test_ranks_that_do_the_same_share_one_program() -> None:
     assert [rank.program for rank in plan.ranks] == [0, 1, 1, 1, 1, 1, 1, 1]
 
 
-def intervals_of(plan: Plan, rank: int, track: str) -> list[Interval]:
-    return [each for each in plan.prediction.timeline if (each.rank, each.track) == (rank, track)]
+def intervals_of(plan: Plan, rank: int, *tracks: str) -> list[Interval]:
+    return [each for each in plan.prediction.timeline if each.rank == rank and each.track in tracks]
 
 
 @pytest.mark.parametrize("mesh", [(1, 1), (2, 1), (2, 2)], ids="{0[0]}x{0[1]}".format)
@@ -98,12 +98,15 @@ def test_the_predicted_step_is_a_sane_timeline(mesh: tuple[int, int]) -> None:
     plan = compiled(LENET, mesh).plan
     for number, rank in enumerate(plan.ranks):
         train = plan.programs[rank.program].train
-        for track, count in (
-            # What a step costs beside its calls comes first.
-            ("compute", 1 + sum(isinstance(step, Call) for step in train.steps)),
-            ("wire", len(train.transfers)),
+        reductions = sum(isinstance(transfer, Reduction) for transfer in train.transfers)
+        calls = sum(isinstance(step, Call) for step in train.steps)
+        for tracks, count in (
+            # What a step costs beside its calls comes first; a reduction encodes and decodes twice,
+            (("compute", "encode", "decode"), 1 + calls + 4 * reductions),
+            # and is on the wire twice.
+            (("wire",), len(train.transfers) + reductions),
         ):
-            found = intervals_of(plan, number, track)
+            found = intervals_of(plan, number, *tracks)
             assert len(found) == count
             assert all(each.start >= 0 and each.seconds >= 0 for each in found)
             ends = [each.start + each.seconds for each in found]
@@ -115,5 +118,6 @@ def test_the_predicted_step_is_a_sane_timeline(mesh: tuple[int, int]) -> None:
 
 def test_every_gradient_is_summed_over_the_ranks_that_have_a_term_of_it() -> None:
     plan = compiled(MLP, (2, 1)).plan
-    summed = {each.name for each in plan.programs[0].train.transfers if isinstance(each, AllReduce)}
-    assert {f"sum of {parameter.name}.grad" for parameter in plan.parameters} <= summed
+    reductions = [each for each in plan.programs[0].train.transfers if isinstance(each, Reduction)]
+    summed = {part.gradient for reduction in reductions for part in reduction.parts}
+    assert {f"train:{parameter.name}.grad" for parameter in plan.parameters} == summed
