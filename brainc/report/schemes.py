@@ -46,8 +46,13 @@ def _scheme(method: Method) -> str:
     lines += map(_argument, method.arguments)
     kept = "what it does not send is kept for later steps" if method.keeps_error else "all of it is sent at once"
     seen = "column by column, one for each output or filter" if method.by_column else "without regard to its shape"
-    lines.append(f"- A gradient is seen {seen}; {kept}.\n")
-    return "\n".join(lines)
+    lines.append(f"- A gradient is seen {seen}; {kept}.")
+    if method.corrects_momentum:
+        lines.append("- With the optimiser `momentum`, velocities are summed instead of gradients.")
+    if first := method.warmup(_example(method).numbers):
+        numbers = ", ".join(scheme_text(Scheme(method.name, each)) for each in first)
+        lines.append(f"- Its first epochs, one after the other, are `{numbers}`.")
+    return "\n".join([*lines, ""])
 
 
 def _argument(argument: Argument) -> str:
@@ -69,7 +74,8 @@ def _sizes() -> Iterator[str]:
             scheme = _example(method)
             matrix = matrix_of(storage, by_column=method.by_column)
             predicted = method.expected(matrix, matrix.columns, scheme.numbers)
-            bound = method.bound(matrix, matrix.columns, scheme.numbers)
+            stages = (scheme.numbers, *method.warmup(scheme.numbers))
+            bound = max(method.bound(matrix, matrix.columns, numbers) for numbers in stages)
             plain = 4 * matrix.rows * matrix.columns
             yield f"| {what} | `{scheme_text(scheme)}` | {predicted:,.0f} | {bound:,} | {plain / predicted:.1f} |"
 

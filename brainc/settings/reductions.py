@@ -18,7 +18,7 @@ from brainlang.source import Span
 
 Reduction: TypeAlias = Scheme | Auto
 REDUCTIONS = (*METHODS, "auto")
-REDUCTIONS_TO_COME = tuple(name for name in ("onebit", "threshold", "adaptive", "lowrank") if name not in METHODS)
+REDUCTIONS_TO_COME = ("lowrank",)
 LEAST, MOST = 1.2e-38, 3.4e38
 """Between these, and their negatives, float32 has every number to its full precision."""
 _THE_REST = ""  # no layer and no operator is called so
