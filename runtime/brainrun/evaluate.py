@@ -23,7 +23,7 @@ class Evaluation:
     def run(self) -> dict[str, float]:
         """The mean over all samples of each number that the plan's evaluation gives."""
         procedure = self._executor.evaluate
-        self._executor.set_scalars(seed=self._executor.plan.training.seed, step=0, rate=0.0)
+        self._executor.set_scalars(seed=self._executor.plan.training.seed, step=0, epoch=0, rate=0.0)
         sums = dict.fromkeys(procedure.results, 0.0)
         with closing(prefetched(self._stage.evaluating(), 0, self._batches)) as batches:
             for inputs in batches:

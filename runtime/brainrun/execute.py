@@ -124,7 +124,7 @@ class BoundProcedure:
                 return Nothing()
             case Reduction():
                 names = {transfer.messages, *(part.gradient for part in transfer.parts)}
-                names |= {part.error for part in transfer.parts if part.error}
+                names |= {name for part in transfer.parts for name in (part.error, part.velocity) if name}
                 memory = Memory(
                     {name: self._arena.address(name) for name in names},
                     self._kernels,
@@ -179,7 +179,7 @@ class BoundProcedure:
 
     def _bound_to_record(self) -> RecordedSteps:
         named = {t.name: (t, self._transfers[t.name]) for t in self._procedure.transfers}
-        return RecordedSteps(self._procedure.steps, named, self._run_of, self._progress)
+        return RecordedSteps(self._procedure.steps, named, self._run_of, self._progress, threads=self._pool.threads)
 
     def _run_of(self, pieces: Sequence[Piece]) -> Callable[[], None]:
         table = Table(pieces, self._arena, self._kernels)
@@ -213,9 +213,9 @@ class Executor:
         self.objective = _objective(self.program.train)
         self._scalars = {name: self.arena.view(name) for name in ("context", "rate", "step") if name in names}
 
-    def set_scalars(self, *, seed: int, step: int, rate: float) -> None:
+    def set_scalars(self, *, seed: int, step: int, epoch: int, rate: float) -> None:
         """What varies from step to step: `context` counts steps from 0, and `step` from 1, as Adam's formula does."""
-        self.moment.seed, self.moment.step = seed, step
+        self.moment.seed, self.moment.step, self.moment.epoch = seed, step, epoch
         if "context" in self._scalars:
             self._scalars["context"][...] = (seed, step, self.rank.first_sample)
         if "rate" in self._scalars:

@@ -28,7 +28,7 @@ def predict(executor: Executor, dataset: Dataset, world: World, folder: Path) ->
     """Write `folder/NAME.npy` for each output, on rank 0; the files' paths. RunError where one cannot be written."""
     batch = executor.plan.training.batch
     stage = Stage(executor.predict, executor.rank, dataset, batch)
-    executor.set_scalars(seed=executor.plan.training.seed, step=0, rate=0.0)
+    executor.set_scalars(seed=executor.plan.training.seed, step=0, epoch=0, rate=0.0)
     files = _Files(folder, dataset.count)
     with agreed(world):
         if world.rank == 0:

@@ -1,4 +1,7 @@
-"""How is a step carried out that is to be recorded? Call by call, so that each has its own interval."""
+"""How is a step carried out that is to be recorded? Call by call, so that each has its own interval.
+
+While something is under way, a long call is cut as it is in other steps, and each piece of it has its interval.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import assert_never
 
 from brainrun.mesh import BoundTransfer
 from brainrun.plan.schema import Call, Reduction, Start, Step, Transfer, Wait
-from brainrun.table import Piece, chains
+from brainrun.table import Piece, chains, short_tables
 from brainrun.timeline import Timeline
 
 
@@ -24,20 +27,27 @@ class RecordedSteps:
         transfers: Mapping[str, tuple[Transfer, BoundTransfer]],
         run_of: Callable[[Sequence[Piece]], Callable[[], None]],
         progress: Callable[[], bool],
+        *,
+        threads: int,
     ) -> None:
         self._progress = progress
         self._transfers = transfers
         self._actions: list[tuple[Piece, Callable[[], None]] | Start | Wait] = []
         chain: list[Call] = []
+        in_flight = 0
         for step in steps:
             match step:
                 case Call():
                     chain.append(step)
                     if not step.chained:
-                        (piece,) = chains(chain)
-                        self._actions.append((piece, run_of([piece])))
+                        tables = short_tables(chain, threads) if in_flight else [chains(chain)]
+                        self._actions += [(piece, run_of([piece])) for table in tables for piece in table]
                         chain = []
-                case Start() | Wait():
+                case Start():
+                    in_flight += 1
+                    self._actions.append(step)
+                case Wait():
+                    in_flight -= 1
                     self._actions.append(step)
                 case _:
                     assert_never(step)

@@ -76,7 +76,7 @@ def train(
     with closing(prefetched(fill, 0, steps)) as batches:
         for step, inputs in enumerate(batches):
             epoch = step // per_epoch
-            executor.set_scalars(seed=seed, step=step, rate=rate_of(training, epoch))
+            executor.set_scalars(seed=seed, step=step, epoch=epoch, rate=rate_of(training, epoch))
             executor.moment.timeline = timeline if timeline is not None and step + 1 in timeline.steps else None
             executor.train.run(inputs)
             executor.moment.timeline = None

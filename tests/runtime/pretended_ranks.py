@@ -49,7 +49,9 @@ def kernel_sources(schemes: Sequence[Scheme]) -> list[KernelSource]:
 def reduction_of(tensors: Mapping[str, Panels | Plain], schemes: Mapping[str, Scheme], members: int) -> Reduction:
     """One reduction of these gradients, each under its scheme."""
     parts = [
-        part_of(f"train:{name}.grad", _error(name, schemes[name]), storage, schemes[name], members, name.split(".")[0])
+        part_of(
+            f"train:{name}.grad", _error(name, schemes[name]), "", storage, schemes[name], members, name.split(".")[0]
+        )
         for name, storage in tensors.items()
     ]
     return Reduction("gradients", "data", tuple(parts), "messages", 0, "wide")

@@ -152,7 +152,7 @@ def test_scalars_are_set_for_kernels(step: int) -> None:
     plan, _ = small_plan()
     names = {kernel.name: 1 for kernel in plan.kernels}
     executor = Executor(plan, names, Pen(), Alone())  # type: ignore[arg-type]  # as above
-    executor.set_scalars(seed=7, step=step, rate=0.5)
+    executor.set_scalars(seed=7, step=step, epoch=3, rate=0.5)
     assert executor.arena.view("context").tolist() == [7, step, 0]
     assert executor.arena.view("rate").tolist() == [0.5]
     assert executor.arena.view("step").tolist() == [step + 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,10 +13,12 @@ from brainc.reductions.scheme import SUM, Scheme
 from brainrun.errors import RunError
 from brainrun.kernels import compile_missing, load, open_cache
 from brainrun.native import Loader
+from brainrun.plan import segments as words
 from brainrun.plan.messages import bound_bytes
-from brainrun.plan.schema import Panels, Plain, Reduction
+from brainrun.plan.schema import Panels, Plain, Reduction, Slice
 from brainrun.pool import Pool
 from brainrun.processor import this_processor
+from brainrun.reduction.segments import Segment, Segments
 from brainrun.timeline import Steps, Timeline
 from tests.runtime.pretended_ranks import SCHEMES, TENSORS, Ranks, kernel_sources, reduction_of
 
@@ -169,6 +172,39 @@ def test_a_plain_sum_is_the_sum(kernels: dict[str, int], pool: Pool, members: in
     for part in group.reduction.parts:
         expected = sum(of_rank[part.gradient].astype(np.float64) for of_rank in given)
         np.testing.assert_allclose(group.tensors[0].gradient(part), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_first_epochs_have_their_own_numbers(kernels: dict[str, int], pool: Pool) -> None:
+    reduction = reduction_of(TENSORS, alike(Scheme("threshold", (0.5,))), 3)
+    parts = tuple(msgspec.structs.replace(part, warmup=((0.125,), (0.25,))) for part in reduction.parts)
+    group = Ranks(msgspec.structs.replace(reduction, parts=parts), TENSORS, 3, kernels, pool, lambda: True)
+    for step, (epoch, tau) in enumerate([(0, 0.125), (0, 0.125), (1, 0.25), (2, 0.5), (9, 0.5)]):
+        group.moment.epoch = epoch
+        group.step(random_gradients(reduction, 3, seed=step), step=step)
+        sent = np.abs(group.tensors[2].gradient(parts[0]))
+        assert set(np.unique(sent)) == {np.float32(0), np.float32(tau)}
+
+
+def test_segments_begin_at_their_first_column_in_every_buffer() -> None:
+    (part,) = reduction_of({"wide.weight": Panels(37, 100)}, {"wide.weight": Scheme("onebit")}, 4).parts
+    assert part.owned[2] == Slice(19, 28)
+    row = Segment(1, part, 2, gradient=1 << 20, error=1 << 21, velocity=1 << 22, payload=640, scratch=64).row()
+    begin = 4 * 19 * 16
+    assert [row[word] - begin for word in (words.GRADIENT, words.ERROR, words.VELOCITY)] == [1 << 20, 1 << 21, 1 << 22]
+    assert [row[word] for word in (words.PAYLOAD, words.SCRATCH, words.COLUMNS, words.ROWS)] == [640, 64, 9, 100]
+    row = Segment(1, part, 2, gradient=1 << 20).row()
+    assert [row[word] for word in (words.ERROR, words.VELOCITY)] == [0, 0]
+
+
+def test_segments_are_dealt_to_threads_by_their_size() -> None:
+    tensors = {f"{n}.weight": Panels(n, 32) for n in (40, 8, 16)}
+    tensors |= {"c.weight": Panels(8, 32), "d.weight": Panels(8, 32)}
+    parts = reduction_of(tensors, dict.fromkeys(tensors, Scheme("onebit")), 2).parts
+    segments = Segments([Segment(1, part, 0, gradient=0) for part in parts], threads=2)
+    columns = segments.table[:, words.COLUMNS]
+    half = len(columns) // 2
+    assert columns[:half].sum() == columns[half:].sum() == 20
+    assert [int(columns[place]) for place in segments.place] == [part.owned[0].stop for part in parts]
 
 
 @every_scheme

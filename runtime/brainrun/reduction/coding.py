@@ -63,13 +63,15 @@ class Encoder:
                 self._parts[p],
                 slots[i].owner,
                 memory.addresses[self._parts[p].gradient],
-                memory.addresses[self._parts[p].error] if self._parts[p].error else 0,
+                memory.addresses.get(self._parts[p].error, 0),
+                memory.addresses.get(self._parts[p].velocity, 0),
                 first + slots[i].offset + int(self._starts[i, p]),
                 first + slots[i].scratch[p],
             )
             for i, p in wanted
         ]
         self._segments = Segments(segments, threads)
+        self.begin = self._segments.begin
         seeds = [_seed(f"{reduction.name}, part {p}, columns of {slots[i].owner} from {me}") for i, p in wanted]
         self._seeds = np.zeros(len(self._segments.table), np.uint64)
         self._seeds[self._segments.place] = np.array(seeds, np.uint64)
@@ -120,14 +122,13 @@ class Decoder:
                     part,
                     slot.owner,
                     memory.addresses[part.gradient],
-                    0,
-                    0,
                     add=add,
                 )
                 for part in parts
             ],
             threads,
         )
+        self.begin = self._segments.begin
 
     def run(self, pool: Pool) -> None:
         """Decode it."""

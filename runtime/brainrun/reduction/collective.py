@@ -90,6 +90,9 @@ class BoundReduction:
 
         self._incoming = [inbox(peer, places.incoming[peer], me, 0) for peer in before if bounds[me]]
         self._gathered = [inbox(peer, places.gathered[peer], peer, 1) for peer in before if bounds[peer]]
+        self._coders: list[Encoder | Decoder] = [self._terms, self._sum, *self._set_own]
+        self._coders += [decoder for _, decoder in self._incoming + self._gathered]
+        self._epoch = -1
         self._added = 0
         self._told = True
         self._awaited: list[tuple[Arrival, Decoder]] = []
@@ -103,6 +106,7 @@ class BoundReduction:
         for arrival, _ in self._gathered:
             arrival.expect()
         began = perf_counter()
+        self._begin_epoch()
         self._encode(self._terms, "gradient")
         self._note("encode", began)
         self._wire_began = perf_counter()
@@ -146,6 +150,13 @@ class BoundReduction:
             return False
         self._sending = [departure for departure in self._sending if not departure.gone()]
         return not self._sending
+
+    def _begin_epoch(self) -> None:
+        """The schemes' numbers may change with the epoch."""
+        if self._epoch != self._moment.epoch:
+            self._epoch = self._moment.epoch
+            for coder in self._coders:
+                coder.begin(self._epoch)
 
     def _tell(self) -> None:
         """All terms are here: make the sum, and send it to all, oneself included."""

@@ -22,6 +22,7 @@ from brainrun.plan.segments import (
     ROWS,
     SCRATCH,
     SEGMENT_WORDS,
+    VELOCITY,
 )
 from brainrun.pool import CALL_WORDS, Pool
 
@@ -30,16 +31,17 @@ from brainrun.pool import CALL_WORDS, Pool
 class Segment:
     """One part's columns of one owner: the kernel that codes them, and where they lie.
 
-    `gradient`, `error`, `payload` and `scratch` are addresses: of the part's buffers (0: none), and of the segment's
-    own two. `add` is for decoders.
+    `gradient`, `error`, `velocity`, `payload` and `scratch` are addresses: of the part's buffers (0: none), and of the
+    segment's own two. `add` is for decoders.
     """
 
     kernel: int
     part: Part
     owner: int
     gradient: int
-    error: int
-    payload: int
+    error: int = 0
+    velocity: int = 0
+    payload: int = 0
     scratch: int = 0
     add: bool = False
 
@@ -50,18 +52,22 @@ class Segment:
         return owned.stop - owned.start
 
     def row(self) -> list[int]:
-        """Its words, as far as they never change."""
+        """Its words, as far as they do not change from step to step."""
         matrix, words = self.part.matrix, [0] * SEGMENT_WORDS
         skipped = 4 * self.part.owned[self.owner].start * matrix.column_stride
         words[GRADIENT] = self.gradient + skipped
         words[ERROR] = self.error + skipped if self.error else 0
+        words[VELOCITY] = self.velocity + skipped if self.velocity else 0
         words[ROWS], words[COLUMNS] = matrix.rows, self.columns
         words[COLUMN_STRIDE], words[BLOCK_STRIDE] = matrix.column_stride, matrix.block_stride
         words[PAYLOAD], words[BOUND] = self.payload, self.part.bounds[self.owner]
         words[SCRATCH], words[ADD] = self.scratch, int(self.add)
-        numbers = np.array(self.part.parameters, np.float64).view(np.int64).tolist()
-        words[PARAMETERS : PARAMETERS + len(numbers)] = numbers
         return words
+
+    def numbers(self, epoch: int) -> NDArray[np.int64]:
+        """The bits of the scheme's numbers in an epoch, counted from 0."""
+        warmup = self.part.warmup
+        return np.array(warmup[epoch] if epoch < len(warmup) else self.part.parameters, np.float64).view(np.int64)
 
 
 class Segments:
@@ -72,6 +78,7 @@ class Segments:
     """
 
     def __init__(self, segments: Sequence[Segment], threads: int) -> None:
+        self._segments = segments
         kernels = list(dict.fromkeys(segment.kernel for segment in segments))
         rows: list[list[int]] = []
         self.place = np.zeros(len(segments), np.int64)
@@ -90,6 +97,12 @@ class Segments:
         for number, (kernel, (_, extent)) in enumerate(zip(kernels, extents, strict=True)):
             self._calls[number, :4] = kernel, self._operands[number:].ctypes.data, extent, 1
         self._address = int(self._calls.ctypes.data)
+
+    def begin(self, epoch: int) -> None:
+        """Give each scheme the numbers that it has in this epoch."""
+        for place, segment in zip(self.place.tolist(), self._segments, strict=True):
+            numbers = segment.numbers(epoch)
+            self.table[place, PARAMETERS : PARAMETERS + len(numbers)] = numbers
 
     def run(self, pool: Pool) -> None:
         """Code them all."""
