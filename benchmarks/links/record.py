@@ -1,4 +1,4 @@
-"""What has been measured so far? A JSON file that grows with each measurement, so that a later run can go on from it."""
+"""What has been measured so far? A JSON file that grows with each measurement, and from which a later run goes on."""
 
 from __future__ import annotations
 
