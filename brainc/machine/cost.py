@@ -40,7 +40,7 @@ class Reducing:
     """Seconds of each stage of one rank's part of a reduction; all but `scatter` and `gather` keep its core busy."""
 
     encode: float
-    """Its terms of what the others own."""
+    """Its terms of what the others own, after the sum within its node."""
     scatter: float
     """These, on the wire."""
     add: float
@@ -66,22 +66,29 @@ class Reduced:
     keeps_error: bool
 
 
-def reduction(machine: Machine, members: int, tensors: Sequence[Reduced], encoded_bytes: float) -> Reducing:
+def reduction(
+    machine: Machine, members: int, tensors: Sequence[Reduced], encoded_bytes: float, *, node: int = 1
+) -> Reducing:
     """Seconds to sum tensors that take so many bytes encoded; each member owns an equal share of them.
 
     Encoders and decoders run at the speed of memory. An encoder reads the gradient and, with error feedback, reads and
     writes the error; without, it writes what it read: 12 or 8 bytes an entry. A decoder reads the message, and reads
     and writes the entries it adds to, or writes those it sets.
+
+    Where so many members as `node` says share one, each first reads all their terms of its share in the node, and
+    writes the sum; then it speaks with one member of each other node alone.
     """
-    if members == 1:
+    others, own = members // node - 1, 1 / members
+    if not others:
         return Reducing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     entries = sum(tensor.entries for tensor in tensors)
     encoding = sum((12 if tensor.keeps_error else 8) * tensor.entries for tensor in tensors)
-    others, own = members - 1, 1 / members
     calls = machine.call_latency * len(tensors)
     wire = machine.link_latency * others + others * own * encoded_bytes / machine.link_bandwidth
     return Reducing(
-        encode=calls + others * own * encoding / machine.memory_bandwidth,
+        encode=(4 * entries * (1 + 1 / node) / machine.memory_bandwidth if node > 1 else 0.0)
+        + calls
+        + others * own * encoding / machine.memory_bandwidth,
         scatter=wire,
         add=others * (calls + own * (encoded_bytes + 8 * entries) / machine.memory_bandwidth),
         encode_sum=calls + own * encoding / machine.memory_bandwidth,

@@ -114,9 +114,10 @@ def reducing(reduction: Reduction, machine: Machine) -> Reducing:
     """Seconds of each stage of a reduction, whose members are taken to own equal shares."""
     members = len(reduction.parts[0].owned)
     tensors = [cost.Reduced(part.matrix.rows * part.matrix.columns, bool(part.error)) for part in reduction.parts]
-    # What a member sends is (N − 1) / N of everything encoded, twice.
-    encoded = reduction.expected_bytes * members / (2 * (members - 1)) if members > 1 else 0.0
-    return cost.reduction(machine, members, tensors, encoded)
+    # To each other node, what a member sends is the share 1 / N of everything encoded, twice.
+    others = members // reduction.node - 1
+    encoded = reduction.expected_bytes * members / (2 * others) if others else 0.0
+    return cost.reduction(machine, members, tensors, encoded, node=reduction.node)
 
 
 def step_seconds(intervals: Iterable[Interval]) -> float:

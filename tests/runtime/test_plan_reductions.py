@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from brainrun.plan.figures import most_bytes
 from brainrun.plan.memory import lifetimes
 from brainrun.plan.messages import messages_bytes
 from brainrun.plan.rules import broken_rules
@@ -111,6 +113,25 @@ def test_p5_speaks_of_members_that_reduce_otherwise() -> None:
         "P5: sum 0 over data is bucket.sum with owned" in said and "of part 0 on rank 1 (train)" in said
         for said in broken(on_one_rank(reduced(), other))
     )
+
+
+def test_p5_speaks_of_members_on_other_nodes() -> None:
+    found = "\n".join(broken(on_one_rank(reduced(), replace(SUM, node=2))))
+    assert re.search(r"P5: sum 0 over data is bucket.sum with \d members a node on rank 0 and", found)
+
+
+def test_p8_speaks_of_nodes_that_are_not_whole() -> None:
+    found = broken(reduced(replace(SUM, node=3)))
+    assert any(b.startswith("P8: its 2 members are not on whole nodes of 3") for b in found)
+
+
+# Four members on two nodes: one speaks with one other member, of the columns that either owns.
+def test_the_most_that_is_sent_is_counted_between_nodes() -> None:
+    owned = tuple(Slice(place, place + 1) for place in range(4))
+    four = other_part(owned=owned, bounds=(4, 8, 12, 16))
+    header = 4
+    assert most_bytes(replace(four, node=2)) == (header + 8) + (header + 16)
+    assert most_bytes(four) == sum(header + bound for bound in (4, 8, 12)) + 3 * (header + 16)
 
 
 def test_p5_speaks_of_a_member_that_does_not_reduce() -> None:

@@ -68,6 +68,8 @@ def _difference(one: AllReduce | Reduction, other: AllReduce | Reduction) -> tup
             said = _named(one), _named(other)
             return said if said[0] != said[1] else None
         case Reduction(), Reduction() if one.name == other.name and len(one.parts) == len(other.parts):
+            if one.node != other.node:
+                return f"{one.name} with {one.node} members a node", f"{one.name} with {other.node}"
             for place, (theirs, mine) in enumerate(zip(one.parts, other.parts, strict=True)):
                 for field in ("scheme", "parameters", "warmup", "matrix", "owned", "bounds"):
                     values = getattr(theirs, field), getattr(mine, field)

@@ -33,6 +33,9 @@ def _cramped(reduction: Reduction, buffers: Mapping[str, Buffer]) -> Iterator[st
     for part in reduction.parts:
         yield from (f"{part.gradient}: {broken}" for broken in _untrue_part(part, buffers))
     (members,) = counts
+    if reduction.node < 1 or members % reduction.node:
+        yield f"its {members} members are not on whole nodes of {reduction.node}"
+        return
     messages = buffers.get(reduction.messages)
     needed = messages_bytes(reduction, members)
     if messages is not None and messages.bytes < needed:
@@ -43,9 +46,11 @@ def _cramped(reduction: Reduction, buffers: Mapping[str, Buffer]) -> Iterator[st
 
 
 def most_bytes(reduction: Reduction) -> int:
-    """The most that any member can send in a step: to each other one what that one owns, to all what it owns itself."""
-    bounds = [bound_bytes(reduction, owner) for owner in range(len(reduction.parts[0].owned))]
-    return max(sum(bounds) + (len(bounds) - 2) * own for own in bounds)
+    """The most that any member can send to other nodes in a step: what their members own, and what it owns itself."""
+    members = len(reduction.parts[0].owned)
+    bounds = [bound_bytes(reduction, owner) for owner in range(members)]
+    others = members // reduction.node - 1
+    return max(sum(bounds[me % reduction.node :: reduction.node]) + (others - 1) * bounds[me] for me in range(members))
 
 
 def _untrue_part(part: Part, buffers: Mapping[str, Buffer]) -> Iterator[str]:

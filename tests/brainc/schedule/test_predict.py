@@ -104,6 +104,16 @@ def test_a_reduction_without_an_error_moves_fewer_bytes_to_encode() -> None:
     assert (plain.encode, plain.encode_sum) == (32.0, 32.0)
 
 
+def test_members_of_a_node_sum_first_and_speak_with_other_nodes_alone() -> None:
+    # Four members on two nodes, each of which owns 2 of 8 entries, encoded in 4 bytes: it sends 1 byte, twice.
+    four = msgspec.structs.replace(PART, owned=tuple(Slice(place // 2, place // 2) for place in range(4)))
+    stages = reducing(msgspec.structs.replace(SMALL, parts=(four,), expected_bytes=2, node=2), SLOW)
+    assert stages.encode == 8 * 4 * 1.5 + 2 * 12  # reads both terms of a half and writes it; encodes a quarter
+    assert (stages.scatter, stages.gather) == (1.0, 1.0)
+    assert stages.add == 1 + 2 * 8
+    assert stages.encode_sum == 2 * 12
+
+
 def test_a_reduction_goes_on_between_calls() -> None:
     # Its first messages arrive at 51 s, within the first call; the sums at 151 + 35 + 48 + 3 s, within the second.
     assert laid_out(Start("small"), call(103), call(50), Wait("small"), call(1), machine=SLOW)[2:] == [
