@@ -31,7 +31,7 @@ class ReductionFact:
     members: int
     tensors: tuple[TensorFact, ...]
     dense_bytes: int
-    """What an all-reduce of float32 sends at least."""
+    """What an all-reduce of float32 sends at least; between nodes, where the members of one sum theirs first."""
     predicted_bytes: int
     bound_bytes: int
     """The most that a member can send."""
@@ -65,7 +65,7 @@ def _fact(reduction: Reduction) -> ReductionFact:
         group=reduction.group,
         members=members,
         tensors=tensors,
-        dense_bytes=all_reduce_bytes(ELEMENT_BYTES * entries, members),
+        dense_bytes=all_reduce_bytes(ELEMENT_BYTES * entries // reduction.node, members // reduction.node),
         predicted_bytes=reduction.expected_bytes,
         bound_bytes=most_bytes(reduction),
     )

@@ -11,6 +11,7 @@ from brainc.machine import cost
 from brainc.machine.description import GENERIC, Machine, load
 from brainrun.errors import PlanError
 
+EXAMPLES = Path(__file__).parents[3] / "examples" / "machines"
 TEXT = """\
 name = "workstation"
 flops = 1.0e11
@@ -76,3 +77,29 @@ def test_an_exchange_of_no_messages_takes_no_time() -> None:
     assert cost.exchange(machine, 100.0, 0) == 0.0
     assert cost.exchange(machine, 100.0, 3) == 13.0
     assert cost.message(machine, 100.0) == 11.0
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_an_example_describes_the_machine_it_is_named_for(path: Path) -> None:
+    assert load(path).name == path.stem
+
+
+def test_the_examples_range_from_slow_links_to_fast_ones() -> None:
+    rates = {path.stem: load(path).link_bandwidth for path in EXAMPLES.glob("*.toml")}
+    assert rates["ethernet-100m"] < rates["gigabit"] < rates["ethernet-10g"] < GENERIC.link_bandwidth
+
+
+# Four members of one bucket of 16 entries at 12 bytes each, 32 bytes encoded; memory and link move a byte a second.
+def test_a_reduction_s_stages_follow_from_what_its_members_own() -> None:
+    machine = replace(GENERIC, call_latency=0.5, memory_bandwidth=1.0, link_latency=2.0, link_bandwidth=1.0)
+    stages = cost.reduction(machine, 4, (cost.Reduced(16, keeps_error=True),), 32)
+    assert stages.encode == 0.5 + 12 * 12  # what three others own
+    assert stages.scatter == stages.gather == 3 * (2.0 + 8)  # a quarter of the bytes to each
+    assert stages.add == 3 * (0.5 + 8 + 4 * 8)  # a quarter of the entries from each
+    assert stages.encode_sum == 0.5 + 4 * 12
+    assert stages.decode == 0.5 + 32 + 16 * 4
+    assert stages.seconds == 144.5 + 30 + 121.5 + 48.5 + 30 + 96.5
+
+
+def test_one_member_reduces_nothing() -> None:
+    assert cost.reduction(GENERIC, 1, (cost.Reduced(16, keeps_error=True),), 32).seconds == 0.0

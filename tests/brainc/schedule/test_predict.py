@@ -105,8 +105,8 @@ def test_a_reduction_without_an_error_moves_fewer_bytes_to_encode() -> None:
 
 
 def test_members_of_a_node_sum_first_and_speak_with_other_nodes_alone() -> None:
-    # Four members on two nodes, each of which owns 2 of 8 entries, encoded in 4 bytes: it sends 1 byte, twice.
-    four = msgspec.structs.replace(PART, owned=tuple(Slice(place // 2, place // 2) for place in range(4)))
+    # Four members on two nodes, taken to own 2 of 8 entries each, encoded in 4 bytes: a member sends 1 byte, twice.
+    four = msgspec.structs.replace(PART, owned=(Slice(0, 1), Slice(1, 2), Slice(2, 2), Slice(2, 2)))
     stages = reducing(msgspec.structs.replace(SMALL, parts=(four,), expected_bytes=2, node=2), SLOW)
     assert stages.encode == 8 * 4 * 1.5 + 2 * 12  # reads both terms of a half and writes it; encodes a quarter
     assert (stages.scatter, stages.gather) == (1.0, 1.0)
