@@ -37,7 +37,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 NETWORKS = ("mlp", "lenet", "digits")
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 FALLING = "    schedule  = step(every=3, factor=0.2)\n"
-NUMBERS: Mapping[str, str] = {"threshold": "threshold(tau=0.0005)", "adaptive": "adaptive(density=1/64)"}
+NUMBERS: Mapping[str, str] = {"threshold": "threshold(tau=0.01)", "adaptive": "adaptive(density=1/64)"}
 """The numbers with which a scheme that takes some is tried."""
 
 

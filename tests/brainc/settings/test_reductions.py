@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from brainc.graph.build import build
-from brainc.reductions.scheme import AUTO, SUM
+from brainc.reductions.scheme import AUTO, SUM, Scheme
 from brainc.settings.options import CompileOptions
 from brainc.settings.parallel import parallel_options
 from brainlang import BrainError
@@ -40,6 +40,31 @@ def test_every_layer_with_parameters_of_its_own_is_summed_where_nothing_is_said(
 def test_what_is_said_for_a_layer_goes_before_its_operator_and_that_before_the_rest():
     found = reductions("reduce = [sum for s.dense, auto for dense, sum]")
     assert found == {"h.conv": SUM, "h.dense": AUTO, "last": AUTO, "s.dense": SUM}
+
+
+@pytest.mark.parametrize(
+    ("written", "scheme"),
+    [
+        ("sum", SUM),
+        ("auto", AUTO),
+        ("onebit", Scheme("onebit")),
+        ("threshold(0.001)", Scheme("threshold", (0.001,))),
+        ("threshold(tau=1)", Scheme("threshold", (1.0,))),
+        ("adaptive", Scheme("adaptive", (1 / 64,))),
+        ("adaptive(density=1/128)", Scheme("adaptive", (1 / 128,))),
+        ("adaptive(density=1)", Scheme("adaptive", (1.0,))),
+    ],
+)
+def test_a_scheme_has_its_numbers_given_or_by_default(written, scheme):
+    assert set(reductions(f"reduce = {written}").values()) == {scheme}
+    assert set(reductions(command=written).values()) == {scheme}
+
+
+@pytest.mark.parametrize(
+    "written", ["threshold(0)", "threshold(-1)", "adaptive(0)", "adaptive(1.01)", "threshold(1e39)", "threshold(1e-39)"]
+)
+def test_a_number_that_no_scheme_can_work_with_is_refused(written):
+    assert len(mistakes(f"reduce = {written}")) == 1
 
 
 def test_the_order_of_the_items_means_nothing():
