@@ -17,7 +17,7 @@ from math import ceil
 
 from brainc.codegen.llvm.writer import Writer
 from brainc.operators.operator import Argument
-from brainc.reductions.candidates import start_of
+from brainc.reductions.candidates import kept_of, start_of
 from brainc.reductions.finds import Finds, finds_of, scratch_bytes, signed
 from brainc.reductions.runs import Runs, runs_of
 from brainc.reductions.scheme import Method, Numbers
@@ -232,7 +232,7 @@ def _put_headers(payload: _Payload, finds: Finds) -> str:
 
 def _put_entries(payload: _Payload, finds: Finds) -> None:
     """Write the entries, and leave in the error what their means do not say of them."""
-    writer = payload.segment.writer
+    writer, kept = payload.segment.writer, kept_of(payload.segment)
     with finds.each() as find:
         cursor_at = signed(writer, find.record, 2, 0)
         cursor = writer.value("cursor", f"load i64, ptr {cursor_at}")
@@ -241,7 +241,8 @@ def _put_entries(payload: _Payload, finds: Finds) -> None:
         word = writer.integer("word", "or", writer.integer("word", "shl", place, 1), find.negative)
         payload.put_word(cursor, word)
         writer.statement(f"store i64 {writer.affine('cursor', (cursor, 1), constant=1)}, ptr {cursor_at}")
-        finds.keep_rest(find)
+        mean = writer.value("mean", f"load float, ptr {signed(writer, find.record, 0, find.negative)}")
+        kept.keep(find.offset, writer.value("rest", f"fsub float {find.value}, {mean}"))
 
 
 def _mean(writer: Writer, total: str, number: str) -> str:

@@ -24,10 +24,10 @@ _FIRST_LANE = _FIRST_VECTOR + 1
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An entry that passed: at float `place` of its run, which lies at `error` and is run number `run`."""
+    """An entry that passed: at float `place` of its run, which begins `begin` floats into the segment."""
 
     run: str
-    error: str
+    begin: str
     place: str
     value: str
 
@@ -124,6 +124,7 @@ def stream(segment: Segment, runs: Runs, start: Start, sieve: Sieve) -> None:
             writer,
             sieve,
             visit.run,
+            begin,
             writer.at(gradient, begin),
             writer.at(error, begin),
             runs.whole_vectors(visit.run),
@@ -147,6 +148,7 @@ class _Run:
     writer: Writer
     sieve: Sieve
     number: str
+    begin: str
     gradient: str
     error: str
     whole: str
@@ -224,6 +226,31 @@ class _Run:
             lane = writer.value("lane", f"call i64 @llvm.cttz.i64(i64 {bits.get()}, i1 true)")
             place = writer.affine("place", (first, LANES), (lane, 1))
             value = writer.value("value", f"load float, ptr {writer.at(self.error, place)}")
-            self.sieve.found(Found(self.number, self.error, place, value))
+            self.sieve.found(Found(self.number, self.begin, place, value))
             without = writer.affine("bits", (bits.get(), 1), constant=-1)
             bits.set(writer.integer("bits", "and", bits.get(), without))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a rank keeps of the entries that it sends: the rest of the error, and nothing of the velocity."""
+
+    writer: Writer
+    error: str
+    velocity: str
+    has_velocity: str
+
+    def keep(self, offset: str, rest: str) -> None:
+        """Of the entry so many floats into the segment, which is sent, so much stays for later."""
+        writer = self.writer
+        writer.statement(f"store float {rest}, ptr {writer.at(self.error, offset)}, align 4")
+        with writer.when("velocity", self.has_velocity):
+            writer.statement(f"store float 0.0, ptr {writer.at(self.velocity, offset)}, align 4")
+
+
+def kept_of(segment: Segment) -> Kept:
+    """What is kept of a segment's entries."""
+    writer = segment.writer
+    velocity = segment.address(segments.VELOCITY, "velocity")
+    has_velocity = writer.value("has.velocity", f"icmp ne ptr {velocity}, null")
+    return Kept(writer, segment.address(segments.ERROR, "error"), velocity, has_velocity)

@@ -32,11 +32,12 @@ def scratch_bytes(matrix: Matrix, most: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """One entry of the list: where it lies, its value, whether it is negative (i64 0 or 1), and its column's record."""
+    """One entry of the list: how many floats into the segment it lies, its row and its value.
 
-    index: str
-    at: str
-    column: str
+    `negative` is the i64 1 where the value is, else 0; `record` belongs to the entry's column.
+    """
+
+    offset: str
     row: str
     value: str
     negative: str
@@ -85,9 +86,9 @@ class Finds:
         with writer.loop("visit", 0, writer.affine("visits", (runs.count, 1), constant=1)) as loop:
             number = visit_in_storage_order(runs, self.start, loop.index)
             visit = visit_of(runs, self.start, number)
-            run = writer.at(error, runs.begin(visit.run))
-            begin, end = self._stretch(number)
-            with writer.loop("find", begin, end) as find:
+            begin = runs.begin(visit.run)
+            run = writer.at(error, begin)
+            with writer.loop("find", *self._stretch(number)) as find:
                 place = self._place(find.index)
                 # Of another run at the end of this one: asking for the wrong memory does no harm.
                 ahead = self._place(writer.affine("ahead", (find.index, 1), constant=_AHEAD))
@@ -98,8 +99,8 @@ class Finds:
                 negative = writer.value("negative", f"zext i32 {writer.value('sign', f'lshr i32 {bits}, 31')} to i64")
                 column = runs.column_of(visit.run, writer.integer("vector", "lshr", place, LANES.bit_length() - 1))
                 row = runs.row_of(visit.run, place)
-                record = self.record(column)
-                yield Find(find.index, writer.at(run, place), column, row, value, negative, record)
+                offset = writer.integer("offset", "add nsw", begin, place)
+                yield Find(offset, row, value, negative, self.record(column))
 
     def tally(self) -> None:
         """Sum and count the entries of each column by sign."""
@@ -121,12 +122,6 @@ class Finds:
         writer = self.segment.writer
         words = writer.affine("record", (column, RECORD // 8))
         return writer.value("record", f"getelementptr inbounds i64, ptr {self.records}, i64 {words}")
-
-    def keep_rest(self, find: Find) -> None:
-        """Leave in the error what the mean in the column's record does not say of the entry."""
-        writer = self.segment.writer
-        mean = writer.value("mean", f"load float, ptr {signed(writer, find.record, 0, find.negative)}")
-        writer.statement(f"store float {writer.value('rest', f'fsub float {find.value}, {mean}')}, ptr {find.at}")
 
     def _place(self, index: str) -> str:
         writer = self.segment.writer

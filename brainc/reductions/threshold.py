@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from brainc.codegen.llvm.writer import Writer
 from brainc.operators.operator import Argument
-from brainc.reductions.candidates import Found, Sieve, start_of, stream
+from brainc.reductions.candidates import Found, Sieve, kept_of, start_of, stream
 from brainc.reductions.runs import Runs, runs_of
 from brainc.reductions.scheme import Method, Numbers
 from brainc.reductions.writing import Segment, each_segment
@@ -51,7 +51,7 @@ def _encode(name: str) -> str:
         count.set(0)
         entries = runs.entries()
         with writer.when("some", writer.value("some", f"icmp sgt i64 {entries}, 0")):
-            payload = segment.address(segments.PAYLOAD, "payload")
+            payload, kept = segment.address(segments.PAYLOAD, "payload"), kept_of(segment)
             step_bits = _step_bits(segment)
             most = writer.integer("most", "udiv", writer.affine("most", (entries, 1), constant=MOST - 1), MOST)
 
@@ -64,7 +64,7 @@ def _encode(name: str) -> str:
                 word = writer.value("word", f"or i32 {word}, {sign}")
                 writer.statement(f"store i32 {word}, ptr {writer.at(payload, count.get())}, align 4")
                 left = writer.value("left", f"fsub float {entry.value}, {_signed_step(writer, step_bits, word)}")
-                writer.statement(f"store float {left}, ptr {writer.at(entry.error, entry.place)}, align 4")
+                kept.keep(writer.integer("offset", "add nsw", entry.begin, entry.place), left)
                 count.add(1)
 
             def room() -> str:

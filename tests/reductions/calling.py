@@ -117,6 +117,7 @@ def encode(
     numbers: Numbers = (),
     columns: tuple[int, int] | None = None,
     seed: int = 1,
+    velocity: Laid | None = None,
 ) -> Sent:
     """Encode the columns `[first, last)`, all where none are named; the error takes what was not sent."""
     first, last = columns or (0, gradient.matrix.columns)
@@ -128,6 +129,8 @@ def encode(
     table = _table(gradient, error, first, last, payload, bound, numbers)
     table[segments.SEED], table[segments.SCRATCH] = seed, _address(scratch)
     table[segments.LENGTH] = table[segments.STRANGE] = -1
+    if velocity is not None:
+        table[segments.VELOCITY] = velocity.floats.ctypes.data + 4 * first * gradient.matrix.column_stride
     gradient_before = gradient.floats.copy()
     untouched = error and np.delete(error.values, np.s_[first:last], axis=1)
     _call(method, "encode", table)

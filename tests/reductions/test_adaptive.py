@@ -149,6 +149,16 @@ def test_the_volume_is_about_what_is_predicted(storage: Storage, rows: int, colu
     assert np.mean(lengths) == pytest.approx(expected, rel=0.15)
 
 
+@pytest.mark.parametrize("storage", STORAGES)
+def test_of_the_velocity_what_is_sent_becomes_0(storage: Storage) -> None:
+    gradient, velocity = storage(random(50, 30, 6)), storage(random(50, 30, 7))
+    sent = encode(METHOD, gradient, like(gradient, 0.0), numbers=(1 / 64,), columns=(4, 21), velocity=velocity)
+    said = dense(all_entries(adaptive_blocks(sent.payload, 50, 17, 1 / 64)), 50, 17)
+    expected = random(50, 30, 7)
+    expected[:, 4:21][said != 0] = 0
+    np.testing.assert_array_equal(velocity.values, expected)
+
+
 @pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("row", [0, 18])

@@ -107,6 +107,16 @@ def test_nothing_is_sent_of_what_is_small(storage: Storage) -> None:
     np.testing.assert_array_equal(error.values, gradient.values)
 
 
+@pytest.mark.parametrize("storage", STORAGES)
+def test_of_the_velocity_what_is_sent_becomes_0(storage: Storage) -> None:
+    gradient, velocity = storage(random(50, 30, 6)), storage(random(50, 30, 7))
+    sent = encode(METHOD, gradient, like(gradient, 0.0), numbers=(1.0,), columns=(4, 21), velocity=velocity)
+    said = dense(threshold_entries(sent.payload, gradient, (4, 21), 1.0), 50, 17)
+    expected = random(50, 30, 7)
+    expected[:, 4:21][said != 0] = 0
+    np.testing.assert_array_equal(velocity.values, expected)
+
+
 @pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("row", [0, 18])
