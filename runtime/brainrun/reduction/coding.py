@@ -9,6 +9,7 @@ import ctypes
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,78 +44,73 @@ class Encoder:
     """Encodes the columns of some owners, each owner's into its slot. `messages[i]` is slot i's after `run`."""
 
     def __init__(self, reduction: Reduction, slots: Sequence[Slot], memory: Memory, *, me: int, threads: int) -> None:
-        self._parts = reduction.parts
-        count, first = len(slots), int(memory.messages.ctypes.data)
-        self._header = header_bytes(len(self._parts))
-        bounds = np.array([[part.bounds[slot.owner] for part in self._parts] for slot in slots], np.int64)
-        self._bounds = bounds.reshape(count, len(self._parts))
-        self._starts = self._header + np.cumsum(self._bounds, axis=1) - self._bounds
-        self._slots = [
-            memory.messages[slot.offset : slot.offset + bound_bytes(reduction, slot.owner)] for slot in slots
-        ]
-        self._headers = [place[: self._header].view(np.uint32) for place in self._slots]
-        wanted = [
-            (i, p) for i, slot in enumerate(slots) for p, part in enumerate(self._parts) if part.bounds[slot.owner]
-        ]
-        self._wanted = np.array(wanted, np.int64).reshape(-1, 2)
-        segments = [
-            Segment(
-                memory.kernels[self._parts[p].encode],
-                self._parts[p],
-                slots[i].owner,
-                memory.addresses[self._parts[p].gradient],
-                memory.addresses.get(self._parts[p].error, 0),
-                memory.addresses.get(self._parts[p].velocity, 0),
-                first + slots[i].offset + int(self._starts[i, p]),
-                first + slots[i].scratch[p],
-            )
-            for i, p in wanted
-        ]
-        self._segments = Segments(segments, threads)
+        parts, first = reduction.parts, int(memory.messages.ctypes.data)
+        places = [_place(reduction, slot, memory) for slot in slots]
+        self._first_payload = header_bytes(len(parts))
+        wanted = [(slot, p) for slot in slots for p, part in enumerate(parts) if part.bounds[slot.owner]]
+        starts = {slot: _starts(reduction, slot.owner) for slot in slots}
+        self._segments = Segments(
+            [
+                Segment(
+                    memory.kernels[parts[p].encode],
+                    parts[p],
+                    slot.owner,
+                    memory.addresses[parts[p].gradient],
+                    memory.addresses.get(parts[p].error, 0),
+                    memory.addresses.get(parts[p].velocity, 0),
+                    first + slot.offset + starts[slot][p],
+                    first + slot.scratch[p],
+                )
+                for slot, p in wanted
+            ],
+            threads,
+        )
         self.begin = self._segments.begin
-        seeds = [_seed(f"{reduction.name}, part {p}, columns of {slots[i].owner} from {me}") for i, p in wanted]
+        seeds = [_seed(f"{reduction.name}, part {p}, columns of {slot.owner} from {me}") for slot, p in wanted]
         self._seeds = np.zeros(len(self._segments.table), np.uint64)
         self._seeds[self._segments.place] = np.array(seeds, np.uint64)
         self._seed_words = self._segments.table[:, SEED].view(np.uint64)
-        self._strange_words = self._segments.table[:, STRANGE]
-        self._lengths = np.zeros_like(self._bounds)
-        self.messages: list[NDArray[np.uint8]] = list(self._slots)
+        rows = dict(zip(wanted, self._segments.first_words, strict=True))
+        self._slots = [
+            (
+                place,
+                _header(reduction, place),
+                [(p, parts[p], rows[slot, p], starts[slot][p]) for p in range(len(parts)) if (slot, p) in rows],
+                [p for p in range(len(parts)) if (slot, p) not in rows],
+            )
+            for slot, place in zip(slots, places, strict=True)
+        ]
+        self.messages = places
 
     def run(self, pool: Pool, seed: int) -> Part | None:
-        """Encode all; a part with an entry that is no finite number, if there is one, and then no message is made."""
+        """Encode all; a part with an entry that is no finite number, if there is one."""
         np.add(self._seeds, np.uint64(seed), out=self._seed_words)
         self._segments.run(pool)
-        if self._strange_words.any():
-            places = self._wanted[np.flatnonzero(self._strange_words[self._segments.place])]
-            return self._parts[int(places[:, 1].min())]
-        self._pack()
+        words = self._segments.words
+        for i, (place, header, payloads, absent) in enumerate(self._slots):
+            for p in absent:
+                header[p] = 0
+            end = self._first_payload
+            for p, part, row, start in payloads:
+                if words[row + STRANGE]:
+                    return part
+                header[p] = length = words[row + LENGTH]
+                if end != start:  # a payload before it is shorter than its bound
+                    first = words[row + PAYLOAD] - start
+                    ctypes.memmove(first + end, first + start, length)
+                end += length
+            self.messages[i] = place[:end]
         return None
-
-    def _pack(self) -> None:
-        """Write the headers, and close the gaps that payloads shorter than their bounds leave."""
-        lengths = self._lengths
-        lengths[self._wanted[:, 0], self._wanted[:, 1]] = self._segments.table[self._segments.place, LENGTH]
-        for header, row in zip(self._headers, lengths, strict=True):
-            header[:] = row
-        ends = self._header + np.cumsum(lengths, axis=1)
-        starts = ends - lengths
-        for i, p in np.argwhere((starts != self._starts) & (lengths > 0)).tolist():
-            slot = int(self._slots[i].ctypes.data)
-            ctypes.memmove(slot + int(starts[i, p]), slot + int(self._starts[i, p]), int(lengths[i, p]))
-        self.messages = [slot[:end] for slot, end in zip(self._slots, ends[:, -1].tolist(), strict=True)]
 
 
 class Decoder:
     """Decodes one slot's message, adding it to the gradient or setting the gradient to it."""
 
     def __init__(self, reduction: Reduction, slot: Slot, memory: Memory, *, add: bool, threads: int) -> None:
-        place = memory.messages[slot.offset : slot.offset + bound_bytes(reduction, slot.owner)]
-        header = header_bytes(len(reduction.parts))
-        self._lengths = place[:header].view(np.uint32)
-        self._first = int(place.ctypes.data) + header
-        wanted = [p for p, part in enumerate(reduction.parts) if part.bounds[slot.owner]]
-        self._wanted = np.array(wanted, np.int64)
-        parts = [reduction.parts[p] for p in wanted]
+        place = _place(reduction, slot, memory)
+        self._header = _header(reduction, place)
+        self._first_payload = int(place.ctypes.data) + header_bytes(len(reduction.parts))
+        wanted = [(p, part) for p, part in enumerate(reduction.parts) if part.bounds[slot.owner]]
         self._segments = Segments(
             [
                 Segment(
@@ -124,20 +120,36 @@ class Decoder:
                     memory.addresses[part.gradient],
                     add=add,
                 )
-                for part in parts
+                for _, part in wanted
             ],
             threads,
         )
         self.begin = self._segments.begin
+        self._payloads = list(zip((p for p, _ in wanted), self._segments.first_words, strict=True))
 
     def run(self, pool: Pool) -> None:
         """Decode it."""
-        lengths = self._lengths.astype(np.int64)
-        starts = np.cumsum(lengths) - lengths + self._first
-        table, place = self._segments.table, self._segments.place
-        table[place, PAYLOAD] = starts[self._wanted]
-        table[place, LENGTH] = lengths[self._wanted]
+        words, header, address = self._segments.words, self._header, self._first_payload
+        for p, row in self._payloads:
+            words[row + PAYLOAD] = address
+            words[row + LENGTH] = length = header[p]
+            address += length
         self._segments.run(pool)
+
+
+def _place(reduction: Reduction, slot: Slot, memory: Memory) -> NDArray[np.uint8]:
+    return memory.messages[slot.offset : slot.offset + bound_bytes(reduction, slot.owner)]
+
+
+def _header(reduction: Reduction, place: NDArray[np.uint8]) -> memoryview:
+    """The lengths of the payloads, by part."""
+    return place[: header_bytes(len(reduction.parts))].data.cast("I")
+
+
+def _starts(reduction: Reduction, owner: int) -> list[int]:
+    """Where each part's payload begins in a message if those before it are as long as they may be."""
+    bounds = [part.bounds[owner] for part in reduction.parts]
+    return list(accumulate(bounds[:-1], initial=header_bytes(len(reduction.parts))))
 
 
 def _seed(text: str) -> int:

@@ -73,8 +73,9 @@ class Segment:
 class Segments:
     """Segments as a table and the pool's calls over it, one call a kernel. It has state: the words that kernels write.
 
-    Segment i is row `place[i]` of `table[rows, words]`. A thread's share of a call is a run of rows of equal number, so
-    the shares are evened out by rows of no columns.
+    Segment i is row `place[i]` of `table[rows, words]`. `words` is the same end to end, where single words are quicker
+    to read; there the segment begins at `first_words[i]`. A thread's share of a call is a run of rows of equal number,
+    so the shares are evened out by rows of no columns.
     """
 
     def __init__(self, segments: Sequence[Segment], threads: int) -> None:
@@ -92,6 +93,8 @@ class Segments:
                     rows.append([0] * SEGMENT_WORDS if index is None else segments[index].row())
             extents.append((first, len(rows) - first))
         self.table: NDArray[np.int64] = np.array(rows, np.int64).reshape(-1, SEGMENT_WORDS)
+        self.words = self.table.data.cast("B").cast("q") if rows else memoryview(b"")
+        self.first_words: list[int] = (self.place * SEGMENT_WORDS).tolist()
         self._operands = np.array([self.table[first:].ctypes.data for first, _ in extents], np.int64)
         self._calls = np.zeros((len(kernels), CALL_WORDS), np.int64)
         for number, (kernel, (_, extent)) in enumerate(zip(kernels, extents, strict=True)):
