@@ -17,9 +17,7 @@ from brainc.reductions.scheme import SUM, Scheme
 from brainc.reductions.table import METHODS
 from brainrun.plan.schema import Storage
 
-CANDIDATES = tuple(
-    scheme for scheme in (SUM, Scheme("onebit"), Scheme("adaptive", (1 / 64,))) if scheme.method in METHODS
-)
+CANDIDATES = (SUM, Scheme("onebit"), Scheme("adaptive", (1 / 64,)))
 """What `auto` chooses from."""
 MARGIN = 0.5
 """The most of the time of `sum` that another scheme may take to be chosen."""

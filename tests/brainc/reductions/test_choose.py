@@ -10,7 +10,7 @@ from brainc.machine.description import GENERIC
 from brainc.reductions import choose, table
 from brainc.reductions.choose import cheapest, seconds
 from brainc.reductions.scheme import SUM, Method, Numbers, Scheme
-from brainrun.plan.schema import Matrix, Panels, Plain
+from brainrun.plan.schema import Matrix, Panels, Plain, Storage
 
 GIGABIT = replace(GENERIC, link_latency=50e-6, link_bandwidth=125e6)
 BIG, TINY = Panels(1024, 1024), Plain((10,))
@@ -59,6 +59,11 @@ def test_every_candidate_is_a_scheme_of_the_language() -> None:
     for scheme in choose.CANDIDATES:
         assert len(scheme.numbers) == len(table.METHODS[scheme.method].arguments)
     assert choose.CANDIDATES[0] == SUM
+
+
+@pytest.mark.parametrize(("storage", "best"), [(BIG, "adaptive"), (TINY, "sum")])
+def test_auto_takes_the_scheme_that_suits_the_tensor(storage: Storage, best: str) -> None:
+    assert cheapest(storage, 2, GIGABIT).method == best
 
 
 def test_one_bit_an_entry_takes_what_its_stages_take() -> None:
