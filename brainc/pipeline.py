@@ -14,13 +14,13 @@ from brainc.ir import schedule as ir_schedule
 from brainc.ir import sharded as ir_sharded
 from brainc.ir import tensor as ir_tensor
 from brainc.ir.graph import LayerGraph
+from brainc.ir.scheme import Auto, Scheme
 from brainc.ir.sharded import ShardedProgram
 from brainc.ir.tensor import TensorProgram
 from brainc.machine import description
 from brainc.partition import apply
 from brainc.partition.mesh import Candidate, Impossible, candidates, choice_of, meshes
 from brainc.reductions.assign import assigned
-from brainc.reductions.scheme import Auto, Scheme
 from brainc.settings.check import CheckedProgram, check_program
 from brainc.settings.data import input_facts
 from brainc.settings.options import CompileOptions

@@ -18,11 +18,13 @@ PACKAGES = {
 }
 
 ORDER = (
+    ("codegen.llvm.writer",),
     ("ir",),
     ("evaluate",),
     ("tensor.builder",),
     ("operators",),
     ("graph", "tensor", "machine"),
+    ("reductions",),
     ("partition", "schedule"),
     ("codegen",),
     ("report", "graph.draw", "settings"),
@@ -32,6 +34,7 @@ ORDER = (
 """The rooms of `brainc`, ground floor first: a module imports from its own floor and those below it.
 
 `tensor/builder.py` stands below the operators, which lower themselves with it; the rest of `tensor/` stands above them.
+`codegen/llvm/writer.py` knows nothing but LLVM's text, and reduction schemes write their kernels with it.
 `graph/draw.py` is a picture, and stands with the reports, whose way of laying out boxes it uses.
 """
 

@@ -17,8 +17,8 @@ from typing import Literal, TypeAlias, assert_never
 from brainc.ir import tensor as ts
 from brainc.ir.kernel import Kernel
 from brainc.ir.origin import Origin
+from brainc.ir.scheme import Scheme
 from brainc.ir.tensor import Output, Phase, Result, Value
-from brainc.reductions.scheme import Scheme
 from brainrun.plan.schema import Slice
 
 StepPhase: TypeAlias = Literal["forward", "backward", "update", "message", "metric"]

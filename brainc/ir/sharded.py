@@ -20,8 +20,8 @@ from typing import Literal, TypeAlias
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
 from brainc.ir.origin import Origin
+from brainc.ir.scheme import Scheme
 from brainc.ir.tensor import Output, Parameter, Phase, Result, Value
-from brainc.reductions.scheme import Scheme
 from brainrun.plan.schema import Mesh, Slice
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from brainc.ir.kernel import storage_of
+from brainc.ir.scheme import SUM, Auto, Scheme
 from brainc.ir.sharded import ShardedProgram, held
 from brainc.ir.tensor import Value
 from brainc.machine.description import Machine
 from brainc.reductions.choose import cheapest
-from brainc.reductions.scheme import SUM, Auto, Scheme
 
 
 def assigned(

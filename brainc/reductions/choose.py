@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from brainc.ir.scheme import SUM, Scheme
 from brainc.ir.sharded import slices
 from brainc.machine import cost
 from brainc.machine.description import Machine
 from brainc.reductions.parts import matrix_of
-from brainc.reductions.scheme import SUM, Scheme
 from brainc.reductions.table import METHODS
 from brainrun.plan.schema import Storage
 

@@ -6,8 +6,8 @@ from functools import cache
 from math import prod
 
 from brainc.ir.kernel import KernelText
+from brainc.ir.scheme import Scheme
 from brainc.ir.sharded import slices
-from brainc.reductions.scheme import Scheme
 from brainc.reductions.table import METHODS, scheme_text
 from brainrun.plan.schema import LANES, Lanes, Matrix, Panels, Part, Plain, Storage
 from brainrun.plan.storage import stored_elements

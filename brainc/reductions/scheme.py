@@ -50,23 +50,3 @@ class Method:
     decode: Callable[[str], str]
     corrects_momentum: bool = False
     warmup: Callable[[Numbers], tuple[Numbers, ...]] = no_warmup
-
-
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """A method with its numbers: what was chosen for a tensor."""
-
-    method: str
-    numbers: Numbers = ()
-
-
-SUM = Scheme("sum")
-"""Everything is sent as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Auto:
-    """The planner chooses the scheme, for the machine that is described."""
-
-
-AUTO = Auto()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from brainc.ir.scheme import Scheme
 from brainc.reductions.adaptive import ADAPTIVE
 from brainc.reductions.onebit import ONEBIT
-from brainc.reductions.scheme import Method, Scheme
+from brainc.reductions.scheme import Method
 from brainc.reductions.sum import SUM_METHOD
 from brainc.reductions.threshold import THRESHOLD
 

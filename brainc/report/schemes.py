@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brainc.graph.arguments import WANTED, argument_text
+from brainc.ir.scheme import Scheme
 from brainc.operators.operator import Argument, Required
 from brainc.reductions.parts import matrix_of
-from brainc.reductions.scheme import Method, Scheme
+from brainc.reductions.scheme import Method
 from brainc.reductions.table import METHODS, scheme_text
 from brainrun.plan.schema import Panels, Plain, Storage
 

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
 from brainc.ir.schedule import Copy, Exchange, Feed, Local, Reduced, Reduction, Sending, Sum, Written
+from brainc.ir.scheme import SUM
 from brainc.ir.sharded import (
     Layout,
     Partial,
@@ -21,7 +22,6 @@ from brainc.ir.sharded import (
     kind,
 )
 from brainc.ir.tensor import Result, Value
-from brainc.reductions.scheme import SUM
 from brainc.reductions.table import METHODS
 from brainc.schedule.reduction import reduction
 from brainrun.plan.schema import Slice

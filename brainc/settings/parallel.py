@@ -9,9 +9,9 @@ from typing import get_args
 from brainc.graph.arguments import convert
 from brainc.graph.names import find_layer
 from brainc.ir.graph import LayerGraph, Node
+from brainc.ir.scheme import SUM
 from brainc.operators.operator import Argument, Refusal, Split
 from brainc.partition.choices import choices
-from brainc.reductions.scheme import SUM
 from brainc.settings.options import CompileOptions, Extent
 from brainc.settings.reading import choose, known_settings, read_arguments
 from brainc.settings.reductions import Reduction, read_reductions, with_gradients

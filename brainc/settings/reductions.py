@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 from brainc.graph.names import find_layer
 from brainc.ir.graph import LayerGraph, Node
+from brainc.ir.scheme import AUTO, SUM, Auto, Scheme
 from brainc.operators.operator import Refusal
 from brainc.operators.table import OPERATORS, TO_COME
-from brainc.reductions.scheme import AUTO, SUM, Auto, Scheme
 from brainc.reductions.table import METHODS
 from brainc.settings.reading import choose, read_arguments, real
 from brainlang import program as language

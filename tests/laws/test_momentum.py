@@ -10,7 +10,7 @@ from brainc.codegen.programs import schedule
 from brainc.ir import tensor as ts
 from brainc.ir.kernel import Kernel
 from brainc.ir.schedule import Reduction, Run, Start
-from brainc.reductions.scheme import Scheme
+from brainc.ir.scheme import Scheme
 from brainc.reductions.table import METHODS
 
 from .networks import BATCH, LENET, MLP, TIED, graph

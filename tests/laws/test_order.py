@@ -29,8 +29,8 @@ from brainc.ir.schedule import (
     rules,
     writes,
 )
+from brainc.ir.scheme import SUM
 from brainc.ir.tensor import Value
-from brainc.reductions.scheme import SUM
 from brainc.schedule.buckets import in_buckets
 from brainc.schedule.order import overlap
 from brainc.schedule.reduction import reduction

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from brainc.reductions.scheme import Scheme
+from brainc.ir.scheme import Scheme
 from brainrun.kernels import Cache, compile_missing, load
 from brainrun.mesh import World, open_world
 from brainrun.native import Loader

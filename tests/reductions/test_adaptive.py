@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainc.reductions.scheme import Scheme
+from brainc.ir.scheme import Scheme
 from brainc.reductions.table import METHODS, scheme_text
 from tests.reductions.calling import Laid, decode, encode, like, panels, plain
 from tests.reductions.sparse_reference import (

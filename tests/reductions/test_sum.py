@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainc.reductions.scheme import SUM
+from brainc.ir.scheme import SUM
 from brainc.reductions.table import METHODS, scheme_text
 from tests.reductions.calling import decode, encode, flat, like
 

@@ -10,8 +10,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from brainc.ir.scheme import Scheme
 from brainc.reductions.parts import coders, part_of
-from brainc.reductions.scheme import Scheme
 from brainc.reductions.table import METHODS
 from brainrun.kernels import KernelSource
 from brainrun.plan.messages import messages_bytes

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from brainc.reductions.scheme import SUM, Scheme
+from brainc.ir.scheme import SUM, Scheme
 from brainrun.errors import RunError
 from brainrun.kernels import compile_missing, load, open_cache
 from brainrun.native import Loader

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from brainc.ir.scheme import SUM, Scheme
 from brainc.machine.description import GENERIC
 from brainc.reductions import choose, table
 from brainc.reductions.choose import cheapest, seconds
-from brainc.reductions.scheme import SUM, Method, Numbers, Scheme
+from brainc.reductions.scheme import Method, Numbers
 from brainrun.plan.schema import Matrix, Panels, Plain, Storage
 
 GIGABIT = replace(GENERIC, link_latency=50e-6, link_bandwidth=125e6)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from brainc.graph.build import build
-from brainc.reductions.scheme import Method, Scheme
+from brainc.ir.scheme import Scheme
+from brainc.reductions.scheme import Method
 from brainc.reductions.table import METHODS, scheme_text
 from brainc.report.schemes import placed, schemes_text
 from brainc.settings.options import CompileOptions

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from brainc.graph.build import build
-from brainc.reductions.scheme import SUM
+from brainc.ir.scheme import SUM
 from brainc.settings.options import CompileOptions
 from brainc.settings.parallel import ParallelOptions, parallel_options
 from brainlang import BrainError

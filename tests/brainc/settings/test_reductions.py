@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from brainc.graph.build import build
-from brainc.reductions.scheme import AUTO, SUM, Scheme
+from brainc.ir.scheme import AUTO, SUM, Scheme
 from brainc.settings.options import CompileOptions
 from brainc.settings.parallel import parallel_options
 from brainlang import BrainError
