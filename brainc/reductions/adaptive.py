@@ -20,6 +20,7 @@ from brainc.operators.operator import Argument
 from brainc.reductions.candidates import kept_of, start_of
 from brainc.reductions.finds import Finds, finds_of, scratch_bytes, signed
 from brainc.reductions.runs import Runs, runs_of
+from brainc.reductions.scatter import Scatter, scatter_into
 from brainc.reductions.scheme import Method, Numbers
 from brainc.reductions.selection import SAMPLES, nth_largest, share_of, take_sample
 from brainc.reductions.writing import Segment, each_segment
@@ -260,7 +261,7 @@ def _decode(name: str) -> str:
         with writer.when("set", writer.equal("sets", segment.word(segments.ADD, "add"), 0)):
             runs.clear(gradient)
         with writer.when("some", writer.value("some", f"icmp sgt i64 {segment.word(segments.LENGTH)}, 0")):
-            payload = _payload_of(segment, runs)
+            payload, scatter = _payload_of(segment, runs), scatter_into(writer, gradient)
             total.set(0)
             with writer.loop("block", 0, payload.blocks) as block:
                 total.add(payload.word(block.index))
@@ -272,23 +273,22 @@ def _decode(name: str) -> str:
                 with writer.when("some", writer.value("some", f"icmp sgt i64 {number}, 0")):
                     means = payload.byte_at(next_mean.get())
                     end = writer.integer("end", "add nsw", next_word.get(), number)
-                    _add_block(payload, gradient, means, first, next_word.get(), end)
+                    _add_block(payload, scatter, means, first, next_word.get(), end)
                     next_word.set(end)
                     next_mean.add(8)
+            scatter.finish()
     return writer.module(name, ["adaptive, decoder: the block's mean of its sign for every entry"])
 
 
-def _add_block(payload: _Payload, gradient: str, means: str, column: str, begin: str, end: str) -> None:
+def _add_block(payload: _Payload, scatter: Scatter, means: str, column: str, begin: str, end: str) -> None:
     writer, runs = payload.segment.writer, payload.runs
     with writer.loop("entry", begin, end) as entry:
         word = payload.word(entry.index)
         place, negative = writer.integer("place", "lshr", word, 1), writer.integer("negative", "and", word, 1)
         within = writer.integer("within", "udiv", place, runs.rows)
         row = writer.integer("row", "urem", place, runs.rows)
-        at = writer.at(gradient, runs.offset(row, writer.integer("column", "add nsw", column, within)))
         mean = writer.value("mean", f"load float, ptr {writer.at(means, negative)}, align 4")
-        before = writer.value("before", f"load float, ptr {at}, align 4")
-        writer.statement(f"store float {writer.value('after', f'fadd float {before}, {mean}')}, ptr {at}, align 4")
+        scatter.add(runs.offset(row, writer.integer("column", "add nsw", column, within)), mean)
 
 
 ADAPTIVE = Method(
