@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from brainc.codegen.llvm.writer import LANES, MASK, VECTOR, Writer
 from brainc.reductions.scheme import Method, Numbers
+from brainc.reductions.walk import WayOfDecoding, store_past_caches, ways_of_decoding
 from brainc.reductions.writing import Segment, each_segment
 from brainrun.plan import segments
 from brainrun.plan.schema import Matrix
@@ -42,30 +43,36 @@ def _encode(name: str) -> str:
 def _decode(name: str) -> str:
     writer = Writer()
     with each_segment(writer) as segment:
-        add = segment.word(segments.ADD, "add")
-        for adds in (0, 1):
-            with writer.when("adds" if adds else "sets", writer.equal("wanted", add, adds)):
-                _decode_segment(segment, adds=bool(adds))
+        gradient = segment.address(segments.GRADIENT)
+        for way, condition in ways_of_decoding(segment, gradient):
+            with writer.when("way", condition):
+                _decode_segment(segment, gradient, way)
+    # What went past the caches is to be there for whoever is told that the kernel has ended.
+    writer.statement("fence seq_cst")
     return writer.module(name, ["sum, decoder: the payload is added, or is the gradient"])
 
 
-def _decode_segment(segment: Segment, *, adds: bool) -> None:
-    writer = segment.writer
-    gradient, payload = segment.address(segments.GRADIENT), segment.address(segments.PAYLOAD)
-    floats = _floats(segment)
+def _decode_segment(segment: Segment, gradient: str, way: WayOfDecoding) -> None:
+    writer, payload, floats = segment.writer, segment.address(segments.PAYLOAD), _floats(segment)
+
+    def added(sent: str, before: str) -> str:
+        return writer.value("result", f"fadd {VECTOR} {before}, {sent}")
+
     with writer.loop("vector", 0, _whole_vectors(writer, floats), ["zeroinitializer"]) as loop:
         place = writer.affine("at", (loop.index, LANES))
-        sent = result = writer.load("sent", payload, place, align=4)
-        if adds:
-            before = writer.load("gradient", gradient, place, align=4)
-            result = writer.value("result", f"fadd {VECTOR} {before}, {sent}")
-        writer.statement(f"store {VECTOR} {result}, ptr {writer.at(gradient, place)}, align 4")
+        sent = writer.load("sent", payload, place, align=4)
+        match way:
+            case "add":
+                result = added(sent, writer.load("gradient", gradient, place, align=4))
+                writer.statement(f"store {VECTOR} {result}, ptr {writer.at(gradient, place)}, align 4")
+            case "set":
+                writer.statement(f"store {VECTOR} {sent}, ptr {writer.at(gradient, place)}, align 4")
+            case "set past the caches":
+                store_past_caches(writer, sent, gradient, place)
         loop.next([_strange_after(writer, loop.values[0], sent)])
     place, mask = _rest(writer, floats)
-    sent = result = writer.load_where("sent", mask, payload, place)
-    if adds:
-        before = writer.load_where("gradient", mask, gradient, place)
-        result = writer.value("result", f"fadd {VECTOR} {before}, {sent}")
+    sent = writer.load_where("sent", mask, payload, place)
+    result = added(sent, writer.load_where("gradient", mask, gradient, place)) if way == "add" else sent
     writer.store_where(mask, result, gradient, place)
     _put_strange(segment, _strange_after(writer, loop.values[0], sent))
 

@@ -1,26 +1,28 @@
 """In which order does a kernel visit the entries of a segment, so that memory is read in runs in either storage?
 
-A tile is sixteen columns, or those that are left. Within a tile go chunks of eight blocks of sixteen rows, column by
-column: then a panel is read in runs of a kilobyte and a filter in runs of half of one. What is kept beside an entry's
-vector lies tight in the order of blocks, then columns of the tile.
+A tile is 32 columns, or those that are left. Where columns lie in panels, four blocks of sixteen rows are visited
+column by column, then the next four: four runs of 2 KB side by side. Where a column lies end to end, it is visited so.
+What is kept beside a vector lies tight in the order of blocks, then columns of the tile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from brainc.codegen.llvm.writer import LANES, VECTOR, VECTOR_BYTES, Writer
 from brainc.reductions.writing import Segment
 from brainrun.plan import segments
 
-TILE = LANES
-CHUNK = 8
+TILE = 32
+CHUNK = 4
 
-LARGE_FLOATS = 1 << 20
-"""From this size on a segment leaves the caches anyway, and what is overwritten is not worth reading first."""
+PAST_CACHES_FLOATS = 1 << 18
+"""From this size on what is overwritten without being read goes past the caches, which it would only sweep clean."""
+
+WayOfDecoding: TypeAlias = Literal["add", "set", "set past the caches"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,16 @@ class Tile:
     """Columns `first … first + width − 1` of the segment; `blocks` counts the last one of a column, however short."""
 
     writer: Writer
-    index: str
     first: str
     width: str
     rows: str
     blocks: str
     column_stride: str
     block_stride: str
+    chunk: str
+    """How many blocks of a column are visited before the next column's."""
+    next_tile: str
+    """How many floats further on the next tile has what lies here; 0 where nothing need be asked for in advance."""
 
     def offset(self, column: str, block: str) -> str:
         """How many floats a vector lies behind the segment's first."""
@@ -43,70 +48,89 @@ class Tile:
         across = writer.integer("across", "mul nsw", inside, self.column_stride)
         return writer.integer("offset", "add nsw", across, writer.integer("down", "mul nsw", block, self.block_stride))
 
-    def place(self, column: str, block: str) -> str:
+    def number(self, column: str, block: str) -> str:
         """The number of a vector among the tile's, where they lie tight."""
         writer = self.writer
-        return writer.integer("place", "add nsw", column, writer.integer("place", "mul nsw", block, self.width))
+        return writer.integer("number", "add nsw", column, writer.integer("number", "mul nsw", block, self.width))
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """`count` vectors of one column, a block apart; the first lies `offset` floats into the segment.
+class Place:
+    """One vector of one column: `offset` floats into the segment, and number `number` among the tile's.
 
-    It is number `place` of the tile. A mask says which lanes of the only vector are rows; without one, all are.
+    A mask says which of its lanes are rows; without one, all are.
     """
 
     tile: Tile
-    column: str
     offset: str
-    place: str
-    count: int
+    number: str
     mask: str | None
 
-    def vectors(self) -> Iterator[tuple[str, str]]:
-        """Each vector's offset and place."""
-        writer, offset, place = self.tile.writer, self.offset, self.place
-        for step in range(self.count):
-            if step:
-                offset = writer.integer("offset", "add nsw", offset, self.tile.block_stride)
-                place = writer.integer("place", "add nsw", place, self.tile.width)
-            yield offset, place
-
-    def load(self, hint: str, base: str, offset: str) -> str:
-        """The vector of a matrix at this offset; 0 where no row is."""
+    def load(self, hint: str, base: str) -> str:
+        """The vector of a matrix at this place; 0 where no row is."""
         if self.mask is not None:
-            return self.tile.writer.load_where(hint, self.mask, base, offset)
-        return self.tile.writer.load(hint, base, offset, align=4)
+            return self.tile.writer.load_where(hint, self.mask, base, self.offset)
+        return self.tile.writer.load(hint, base, self.offset, align=4)
 
-    def store(self, vector: str, base: str, offset: str, *, past_caches: bool = False) -> None:
-        """Write the rows of a vector of a matrix; past the caches only where all vectors lie at multiples of 64 bytes."""
+    def store(self, vector: str, base: str, *, past_caches: bool = False) -> None:
+        """Write the rows of a vector of a matrix; past the caches only where all lie at multiples of 64 bytes."""
         writer = self.tile.writer
         if self.mask is not None:
-            writer.store_where(self.mask, vector, base, offset)
+            writer.store_where(self.mask, vector, base, self.offset)
         elif past_caches:
-            writer.statement(
-                f"store {VECTOR} {vector}, ptr {writer.at(base, offset)}, align {VECTOR_BYTES}, !nontemporal !{{i32 1}}"
-            )
+            store_past_caches(writer, vector, base, self.offset)
         else:
-            writer.statement(f"store {VECTOR} {vector}, ptr {writer.at(base, offset)}, align 4")
+            writer.statement(f"store {VECTOR} {vector}, ptr {writer.at(base, self.offset)}, align 4")
 
-    def prefetch(self, *bases: str) -> None:
-        """Ask for the vectors of this column in the chunk that comes next."""
-        writer, tile = self.tile.writer, self.tile
-        if self.count < CHUNK:
+    def prefetch_in_next_tile(self, base: str) -> None:
+        """Ask for the same place of the next tile, as long as memory is read by blocks: columns are foreseen anyway."""
+        writer = self.tile.writer
+        if self.mask is not None:
             return
         writer.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        ahead = writer.affine("ahead", (tile.block_stride, CHUNK), (self.offset, 1))
-        for step in range(self.count):
-            if step:
-                ahead = writer.integer("ahead", "add nsw", ahead, tile.block_stride)
-            for base in bases:
-                # Not `inbounds`: behind the last chunk there may be nothing, and asking for it does no harm.
-                at = writer.value("ahead.at", f"getelementptr float, ptr {base}, i64 {ahead}")
-                writer.statement(f"call void @llvm.prefetch.p0(ptr {at}, i32 0, i32 3, i32 1)")
+        ahead = writer.integer("ahead", "add nsw", self.offset, self.tile.next_tile)
+        # Not `inbounds`: behind the last tile there may be nothing, and asking for it does no harm.
+        at = writer.value("ahead.at", f"getelementptr float, ptr {base}, i64 {ahead}")
+        writer.statement(f"call void @llvm.prefetch.p0(ptr {at}, i32 0, i32 2, i32 1)")
 
 
-Body: TypeAlias = Callable[[Visit], None]
+Step: TypeAlias = Callable[[Place, Sequence[str]], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The blocks `[first, last)` of one column of a tile, visited one after the other."""
+
+    tile: Tile
+    column: str
+    first: str
+    last: str
+    mask: str | None
+
+    def visit(self, step: Step, carried: Sequence[str] = ()) -> list[str]:
+        """Do a step for every vector; it takes what the one before carried to it, and returns what it carries on."""
+        writer, singles = self.tile.writer, self.first
+        if self.mask is None:
+            count = writer.integer("count", "sub nsw", self.last, self.first)
+            with writer.loop("blocks", 0, writer.integer("rounds", "sdiv", count, CHUNK), carried) as loop:
+                block = writer.affine("block", (loop.index, CHUNK), (self.first, 1))
+                values: Sequence[str] = loop.values
+                for place in self._places(block):
+                    values = step(place, values)
+                loop.next(values)
+            carried = loop.values
+            singles = writer.integer("single", "sub nsw", self.last, writer.integer("rest", "srem", count, CHUNK))
+        with writer.loop("block", singles, self.last, carried) as loop:
+            loop.next(step(next(self._places(loop.index)), loop.values))
+        return loop.values
+
+    def _places(self, block: str) -> Iterator[Place]:
+        writer, tile = self.tile.writer, self.tile
+        offset, number = tile.offset(self.column, block), tile.number(self.column, block)
+        for _ in range(CHUNK):
+            yield Place(tile, offset, number, self.mask)
+            offset = writer.integer("offset", "add nsw", offset, tile.block_stride)
+            number = writer.integer("number", "add nsw", number, tile.width)
 
 
 @contextmanager
@@ -117,45 +141,60 @@ def each_tile(segment: Segment) -> Iterator[Tile]:
     column_stride = segment.word(segments.COLUMN_STRIDE, "column.stride")
     block_stride = segment.word(segments.BLOCK_STRIDE, "block.stride")
     blocks = parts_of(writer, rows, LANES)
+    tight = writer.equal("tight", block_stride, LANES)
+    chunk = writer.value("chunk", f"select i1 {tight}, i64 {blocks}, i64 {CHUNK}")
+    across = writer.affine("next.tile", (column_stride, TILE))
+    next_tile = writer.value("next.tile", f"select i1 {tight}, i64 0, i64 {across}")
     with writer.loop("tile", 0, parts_of(writer, columns, TILE)) as loop:
         first = writer.affine("first", (loop.index, TILE))
         width = writer.least("width", writer.integer("left", "sub nsw", columns, first), TILE)
-        yield Tile(writer, loop.index, first, width, rows, blocks, column_stride, block_stride)
+        yield Tile(writer, first, width, rows, blocks, column_stride, block_stride, chunk, next_tile)
 
 
-def write_visits(tile: Tile, body: Body) -> None:
-    """Visit all vectors of a tile: whole chunks, then whole blocks, then the block that is cut short."""
+def write_runs(tile: Tile, body: Callable[[Run], None]) -> None:
+    """Visit all vectors of a tile: whole blocks in chunks, then the block that is cut short."""
     writer = tile.writer
     whole = writer.integer("whole", "sdiv", tile.rows, LANES)
-    chunks = writer.integer("chunks", "sdiv", whole, CHUNK)
-    with writer.loop("chunk", 0, chunks) as chunk:
-        _columns(tile, writer.affine("block", (chunk.index, CHUNK)), CHUNK, None, body)
-    with writer.loop("block", writer.affine("block", (chunks, CHUNK)), whole) as block:
-        _columns(tile, block.index, 1, None, body)
+    with writer.loop("chunk", 0, parts_of(writer, whole, tile.chunk)) as chunk:
+        first = writer.integer("first", "mul nsw", chunk.index, tile.chunk)
+        last = writer.least("last", writer.integer("last", "add nsw", first, tile.chunk), whole)
+        with writer.loop("column", 0, tile.width) as column:
+            body(Run(tile, column.index, first, last, None))
     with writer.loop("short", whole, tile.blocks):
         inside = writer.lanes_below(writer.affine("lanes", (whole, -LANES), (tile.rows, 1)))
-        _columns(tile, whole, 1, inside, body)
+        with writer.loop("column", 0, tile.width) as column:
+            body(Run(tile, column.index, whole, tile.blocks, inside))
 
 
-def _columns(tile: Tile, block: str, count: int, mask: str | None, body: Body) -> None:
-    with tile.writer.loop("column", 0, tile.width) as column:
-        offset, place = tile.offset(column.index, block), tile.place(column.index, block)
-        body(Visit(tile, column.index, offset, place, count, mask))
+def parts_of(writer: Writer, count: str, size: str | int) -> str:
+    """`⌈count / size⌉`, for a count from 0."""
+    sum_ = writer.integer("parts", "add nsw", count, writer.affine("parts", (size, 1), constant=-1))
+    return writer.integer("parts", "sdiv", sum_, size)
 
 
-def parts_of(writer: Writer, count: str, size: int) -> str:
-    """`⌈count / size⌉`."""
-    return writer.integer("parts", "sdiv", writer.affine("parts", (count, 1), constant=size - 1), size)
+def ways_of_decoding(segment: Segment, gradient: str) -> Iterator[tuple[WayOfDecoding, str]]:
+    """Each way with the i1 that says whether it is this segment's; one is.
 
-
-def past_caches(segment: Segment, matrix: str) -> str:
-    """Whether to write a matrix past the caches: it is large, and all of its vectors lie at multiples of 64 bytes."""
+    A gradient is set past the caches where it is large, and all of its vectors lie at multiples of 64 bytes.
+    """
     writer = segment.writer
+    adds = writer.equal("adds", segment.word(segments.ADD, "add"), 1)
+    sets = writer.value("sets", f"xor i1 {adds}, true")
     rows, columns = segment.word(segments.ROWS, "rows"), segment.word(segments.COLUMNS, "columns")
     entries = writer.integer("entries", "mul nsw", rows, columns)
-    large = writer.value("large", f"icmp sge i64 {entries}, {LARGE_FLOATS}")
-    address = writer.value("address", f"ptrtoint ptr {matrix} to i64")
-    bits = writer.integer("bits", "or", address, writer.affine("bits", (segment.word(segments.COLUMN_STRIDE), 4)))
-    bits = writer.integer("bits", "or", bits, writer.affine("bits", (segment.word(segments.BLOCK_STRIDE), 4)))
+    large = writer.value("large", f"icmp sge i64 {entries}, {PAST_CACHES_FLOATS}")
+    bits = writer.value("address", f"ptrtoint ptr {gradient} to i64")
+    for stride in (segments.COLUMN_STRIDE, segments.BLOCK_STRIDE):
+        bits = writer.integer("bits", "or", bits, writer.affine("bits", (segment.word(stride), 4)))
     even = writer.equal("even", writer.integer("bits", "and", bits, VECTOR_BYTES - 1), 0)
-    return writer.value("past.caches", f"and i1 {large}, {even}")
+    past = writer.value("past", f"and i1 {large}, {even}")
+    near = writer.value("near", f"xor i1 {past}, true")
+    yield "add", adds
+    yield "set", writer.value("sets.near", f"and i1 {sets}, {near}")
+    yield "set past the caches", writer.value("sets.past", f"and i1 {sets}, {past}")
+
+
+def store_past_caches(writer: Writer, vector: str, pointer: str, offset: str) -> None:
+    """Write a vector to an aligned place, which nobody is expected to read soon; a fence must follow in the end."""
+    at = writer.at(pointer, offset)
+    writer.statement(f"store {VECTOR} {vector}, ptr {at}, align {VECTOR_BYTES}, !nontemporal !{{i32 1}}")
