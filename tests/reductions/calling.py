@@ -177,6 +177,11 @@ def compiled(method: Method, direction: str) -> Kernel:
     name = f"{method.name}_{direction}"
     text = method.encode(name) if direction == "encode" else method.decode(name)
     address = _LOADER.address(object_code(parse(text), this_processor()), name)
+    return kernel_at(address)
+
+
+def kernel_at(address: int) -> Kernel:
+    """The kernel whose machine code lies at this address."""
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(address)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from brainc.ir.scheme import SUM
 from brainc.reductions.table import METHODS, scheme_text
-from tests.reductions.calling import decode, encode, flat, like
+from tests.reductions.calling import decode, encode, flat, like, plain
 
 METHOD = METHODS["sum"]
 SIZES = [1, 15, 16, 17, 1000, 70_001]
@@ -46,6 +46,25 @@ def test_setting_forgets_what_was_there(size: int) -> None:
     gradient = flat(random(size, 3))
     result = like(gradient, np.nan)
     assert not decode(METHOD, encode(METHOD, gradient).payload, result, add=False)
+    np.testing.assert_array_equal(result.values, gradient.values)
+
+
+@pytest.mark.parametrize("add", [True, False])
+def test_columns_of_any_length_are_summed_to_their_last_float(add: bool) -> None:
+    gradient, start = plain(random(7 * 9, 5).reshape(7, 9)), random(7 * 9, 6).reshape(7, 9)
+    result = like(gradient, start)
+    sent = encode(METHOD, gradient, columns=(2, 7))
+    assert len(sent.payload) == 4 * 7 * 5
+    decode(METHOD, sent.payload, result, add=add, columns=(2, 7))
+    expected = gradient.values + start if add else gradient.values
+    np.testing.assert_array_equal(result.values[:, 2:7], expected[:, 2:7])
+
+
+def test_large_gradients_are_set_as_small_ones_are() -> None:
+    # Beyond a megabyte what is set goes past the caches.
+    gradient = flat(random(400_003, 7))
+    result = like(gradient, np.nan)
+    decode(METHOD, encode(METHOD, gradient).payload, result, add=False)
     np.testing.assert_array_equal(result.values, gradient.values)
 
 
