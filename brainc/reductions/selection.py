@@ -6,6 +6,8 @@ and what is not a number comes last instead of nowhere.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from brainc.codegen.llvm.writer import Writer
 from brainc.reductions.runs import Runs
 from brainc.reductions.writing import Segment
@@ -36,8 +38,26 @@ def draw_below(writer: Writer, seed: str, index: str | int, count: str) -> str:
     return writer.integer("chosen", "lshr", writer.integer("chosen", "mul", high, count), 32)
 
 
-def take_sample(segment: Segment, runs: Runs, into: str) -> str:
-    """Put the magnitudes of a sample of v there, as i32; the result is how many: 1,024, or all entries of fewer.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """`count` floats."""
+
+    writer: Writer
+    floats: str
+    count: str
+
+    def passed_by(self, density: str) -> str:
+        """The magnitude that such a share of the sample reaches, at least one of them, as an i32 above 0."""
+        writer = self.writer
+        share = writer.least("share", share_of(writer, self.count, density), self.count)
+        least, _ = nth_largest(writer, self.floats, self.count, share)
+        # Where fewer than that are not 0, no 0 passes.
+        writer.declare("i32 @llvm.umax.i32(i32, i32)")
+        return writer.value("least", f"call i32 @llvm.umax.i32(i32 {least}, i32 1)")
+
+
+def take_sample(segment: Segment, runs: Runs) -> Sample:
+    """A sample of v: 1,024 entries, or all where there are fewer.
 
     Column after column, the entries are cut into 1,024 stretches as equal as can be; from each comes one, drawn by the
     number of the stretch.
@@ -45,6 +65,7 @@ def take_sample(segment: Segment, runs: Runs, into: str) -> str:
     writer = segment.writer
     gradient, error = segment.address(segments.GRADIENT, "gradient"), segment.address(segments.ERROR, "error")
     seed, entries = segment.word(segments.SEED, "seed"), runs.entries()
+    into = writer.variable("sample", f"[{SAMPLES} x float]").place
     count = writer.least("samples", entries, SAMPLES)
     # Fewer entries than stretches are one each.
     stretched = writer.greatest("stretched", entries, SAMPLES)
@@ -62,26 +83,27 @@ def take_sample(segment: Segment, runs: Runs, into: str) -> str:
         new, old = (
             writer.value("float", f"load float, ptr {writer.at(matrix, offset)}") for matrix in (gradient, error)
         )
-        bits = writer.value("bits", f"bitcast float {writer.value('v', f'fadd float {new}, {old}')} to i32")
-        magnitude = writer.value("magnitude", f"and i32 {bits}, {MAGNITUDE}")
-        writer.statement(f"store i32 {magnitude}, ptr {writer.at(into, sample.index)}")
-    return count
+        v = writer.value("v", f"fadd float {new}, {old}")
+        writer.statement(f"store float {v}, ptr {writer.at(into, sample.index)}")
+    return Sample(writer, into, count)
 
 
-def nth_largest(writer: Writer, magnitudes: str, count: str, wanted: str) -> str:
-    """The `wanted`-th largest, from 1, of `count` magnitudes, each an i32: digit by digit, by counting them."""
+def nth_largest(writer: Writer, floats: str, count: str, wanted: str) -> tuple[str, str]:
+    """The `wanted`-th largest magnitude, from 1, of `count` floats, found digit by digit, by counting them.
+
+    The result is its bits, an i32, and how many that are equal to it are among the `wanted` largest, an i64.
+    """
     tally = writer.variable("tally", f"[{1 << _DIGIT} x i32]").place
-    above = writer.variable("above")
-    left = writer.variable("left")
-    digit = writer.variable("digit")
+    above, left, digit = (writer.variable(hint) for hint in ("above", "left", "digit"))
     above.set(0)
     left.set(wanted)
     for shift in (24, 16, 8, 0):
         with writer.loop("clear", 0, 1 << _DIGIT) as clear:
             writer.statement(f"store i32 0, ptr {writer.at(tally, clear.index)}")
         with writer.loop("tally", 0, count) as each:
-            word = writer.value("word", f"load i32, ptr {writer.at(magnitudes, each.index)}")
-            wide = writer.value("word", f"zext i32 {word} to i64")
+            word = writer.value("word", f"load i32, ptr {writer.at(floats, each.index)}")
+            magnitude = writer.value("magnitude", f"and i32 {word}, {MAGNITUDE}")
+            wide = writer.value("word", f"zext i32 {magnitude} to i64")
             same = writer.equal("same", writer.integer("upper", "lshr", wide, shift + _DIGIT), above.get())
             place = writer.integer("digit", "and", writer.integer("digit", "lshr", wide, shift), (1 << _DIGIT) - 1)
             _add(writer, writer.at(tally, place), writer.value("one", f"zext i1 {same} to i32"))
@@ -96,7 +118,7 @@ def nth_largest(writer: Writer, magnitudes: str, count: str, wanted: str) -> str
             digit.add(-1)
         upper = writer.integer("above", "shl", above.get(), _DIGIT)
         above.set(writer.integer("above", "or", upper, digit.get()))
-    return writer.value("magnitude", f"trunc i64 {above.get()} to i32")
+    return writer.value("magnitude", f"trunc i64 {above.get()} to i32"), left.get()
 
 
 def share_of(writer: Writer, count: str, density: str) -> str:
