@@ -34,7 +34,7 @@ from brainrun.plan.schema import (
 from brainrun.pool import Pool
 from brainrun.recorded import RecordedSteps
 from brainrun.reduction.coding import Memory
-from brainrun.reduction.collective import BoundReduction, UnderWay
+from brainrun.reduction.collective import BoundReduction, UnderWay, tags_of
 from brainrun.reduction.moment import Moment
 from brainrun.table import Piece, Table, chains, short_tables
 
@@ -135,6 +135,7 @@ class BoundProcedure:
                     memory,
                     self._pool,
                     self._world.channel(transfer),
+                    self._world.node_sum(transfer, self._arena.view) if transfer.node > 1 else None,
                     tag=_tag(self._procedure, transfer),
                     rank=self._world.rank,
                     moment=self._moment,
@@ -250,6 +251,6 @@ def _bytes_of(transfer: Transfer, group_sizes: Mapping[str, int]) -> int:
 
 
 def _tag(procedure: Procedure, reduction: Reduction) -> int:
-    """A tag of the reduction's own in its group, and the next: members may list their transfers in any order."""
+    """The first of the reduction's own tags in its group; members may list their transfers in any order."""
     names = sorted(t.name for t in procedure.transfers if isinstance(t, Reduction) and t.group == reduction.group)
-    return 1 + 2 * names.index(reduction.name)
+    return 1 + tags_of(reduction) * names.index(reduction.name)

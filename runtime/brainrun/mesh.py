@@ -17,7 +17,7 @@ from brainrun.errors import RunError
 from brainrun.plan.schema import AllReduce, Exchange, Message, Reduction
 from brainrun.plan.schema import Mesh as Shape
 from brainrun.pool import usable_cores
-from brainrun.reduction.channel import Channel, MpiChannel
+from brainrun.reduction.channel import Channel, MpiChannel, MpiSum, Sum
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -68,6 +68,10 @@ class World(Protocol):
 
     def channel(self, reduction: Reduction) -> Channel:
         """The group of a reduction."""
+        ...
+
+    def node_sum(self, reduction: Reduction, view: Callable[[str], NDArray[Any]]) -> Sum:
+        """The sum of a reduction's gradients over the members that share this rank's node."""
         ...
 
     def meet(self) -> None:
@@ -175,6 +179,11 @@ class Alone:
         """There is none."""
         raise ValueError(f"{reduction.name} has nobody to speak with")
 
+    def node_sum(self, reduction: Reduction, view: Callable[[str], NDArray[Any]]) -> Sum:
+        """There is none."""
+        del view
+        raise ValueError(f"{reduction.name} has nobody to share a node with")
+
     def meet(self) -> None:
         """All are here."""
 
@@ -275,6 +284,15 @@ class MpiWorld:
     def channel(self, reduction: Reduction) -> Channel:
         """The group's communicator; exchanges use it too, with tag 0."""
         return MpiChannel(self._mpi, self._groups[reduction.group], self._bound)
+
+    def node_sum(self, reduction: Reduction, view: Callable[[str], NDArray[Any]]) -> Sum:
+        """Over so many consecutive members of the group as the plan says, wherever the launcher put them."""
+        key = f"{reduction.group}, by {reduction.node}"
+        if key not in self._groups:
+            group = self._groups[reduction.group]
+            self._groups[key] = group.Split(group.Get_rank() // reduction.node, group.Get_rank())
+        values = [view(part.gradient).reshape(-1) for part in reduction.parts]
+        return MpiSum(self._mpi, self._groups[key], values)
 
     def meet(self) -> None:
         """A barrier."""

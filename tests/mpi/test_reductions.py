@@ -22,13 +22,13 @@ from brainrun.native import Loader
 from brainrun.plan.schema import AllReduce, Mesh, Panels, Plain, Reduction
 from brainrun.pool import Pool
 from brainrun.processor import this_processor
-from brainrun.reduction.collective import BoundReduction, UnderWay
+from brainrun.reduction.collective import BoundReduction, UnderWay, tags_of
 from brainrun.reduction.moment import Moment
 from tests.mpi.harness import ROOT, launcher, ranks
 from tests.runtime.pretended_ranks import SCHEMES, TENSORS, Ranks, Tensors, kernel_sources, reduction_of
 from tests.runtime.test_reduction import random_gradients
 
-STEPS = 5
+STEPS = 3
 LARGE: dict[str, Panels | Plain] = {"large.weight": Panels(700, 300), "large.bias": Plain((700,))}
 
 
@@ -55,7 +55,8 @@ class Member:
                 tensors.memory(kernels),
                 pool,
                 world.channel(reduction),
-                tag=1 + 2 * number,
+                world.node_sum(reduction, tensors.floats) if reduction.node > 1 else None,
+                tag=1 + tags_of(reduction) * number,
                 rank=world.rank,
                 moment=self.moment,
                 under_way=under_way,
@@ -81,19 +82,19 @@ class Member:
             bound.wait()
 
 
-def reductions_under(scheme: Scheme, members: int) -> list[Reduction]:
-    small = reduction_of(TENSORS, dict.fromkeys(TENSORS, scheme), members)
-    large = reduction_of(LARGE, dict.fromkeys(LARGE, scheme), members)
+def reductions_under(scheme: Scheme, members: int, node: int) -> list[Reduction]:
+    small = reduction_of(TENSORS, dict.fromkeys(TENSORS, scheme), members, node)
+    large = reduction_of(LARGE, dict.fromkeys(LARGE, scheme), members, node)
     return [small, msgspec.structs.replace(large, name="large gradients")]
 
 
-def check_against_pretended_ranks() -> None:
+def check_against_pretended_ranks(*, node: int) -> None:
     world, loader = open_world(with_mpi=True), Loader()
     world.form(Mesh(world.size, 1))
     kernels = kernels_of(world, loader)
     with Pool(kernels["brainrun_pool"], 1) as pool:
         for scheme in SCHEMES.values():
-            reductions = reductions_under(scheme, world.size)
+            reductions = reductions_under(scheme, world.size, node)
             member = Member(world, kernels, pool, reductions)
             pretended = [
                 Ranks(reduction, storages, world.size, kernels, pool, lambda: True)
@@ -117,12 +118,17 @@ def check_against_pretended_ranks() -> None:
 
 @ranks(2)
 def test_two_ranks_get_what_pretended_ranks_get() -> None:
-    check_against_pretended_ranks()
+    check_against_pretended_ranks(node=1)
 
 
 @ranks(4)
 def test_four_ranks_get_what_pretended_ranks_get() -> None:
-    check_against_pretended_ranks()
+    check_against_pretended_ranks(node=1)
+
+
+@ranks(4)
+def test_two_nodes_of_two_ranks_get_what_pretended_ranks_get() -> None:
+    check_against_pretended_ranks(node=2)
 
 
 # ---- whole runs ------------------------------------------------------------------------------------------------------

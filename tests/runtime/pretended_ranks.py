@@ -46,7 +46,9 @@ def kernel_sources(schemes: Sequence[Scheme]) -> list[KernelSource]:
     return [pool_source(), *(KernelSource(k.name, "llvm", k.text, f"{k.name}.ll") for k in texts)]
 
 
-def reduction_of(tensors: Mapping[str, Panels | Plain], schemes: Mapping[str, Scheme], members: int) -> Reduction:
+def reduction_of(
+    tensors: Mapping[str, Panels | Plain], schemes: Mapping[str, Scheme], members: int, node: int = 1
+) -> Reduction:
     """One reduction of these gradients, each under its scheme."""
     parts = [
         part_of(
@@ -54,7 +56,7 @@ def reduction_of(tensors: Mapping[str, Panels | Plain], schemes: Mapping[str, Sc
         )
         for name, storage in tensors.items()
     ]
-    return Reduction("gradients", "data", tuple(parts), "messages", 0, "wide")
+    return Reduction("gradients", "data", tuple(parts), "messages", 0, "wide", node)
 
 
 def _error(name: str, scheme: Scheme) -> str:
@@ -85,6 +87,10 @@ class Tensors:
 
     def memory(self, kernels: Mapping[str, int]) -> Memory:
         return Memory({name: floats.ctypes.data for name, floats in self._floats.items()}, kernels, self.messages)
+
+    def floats(self, name: str) -> NDArray[np.float32]:
+        """A buffer as it lies in memory."""
+        return self._floats[name]
 
     def set_gradient(self, part: Part, values: NDArray[np.float32]) -> None:
         self._floats[part.gradient][places(part.matrix)] = values
@@ -170,6 +176,29 @@ class _Departure:
         return not any(waiting is self._message for waiting in self._post.waiting[self._key])
 
 
+class NodeSum:
+    """The sum over the ranks of a node, done when the last of them starts it."""
+
+    def __init__(self, tensors: Sequence[Tensors], luck: Callable[[], bool]) -> None:
+        self._tensors, self._luck = tensors, luck
+        self._started = 0
+
+    def start(self) -> None:
+        self._started += 1
+        if self.complete:
+            for part in self._tensors[0].reduction.parts:
+                total = np.sum([of_rank.gradient(part) for of_rank in self._tensors], axis=0, dtype=np.float32)
+                for of_rank in self._tensors:
+                    of_rank.set_gradient(part, total)
+
+    @property
+    def complete(self) -> bool:
+        return self._started % len(self._tensors) == 0
+
+    def here(self) -> bool:
+        return self.complete and self._luck()
+
+
 class Ranks:
     """So many ranks with the same tensors, and what a step of all of them does."""
 
@@ -187,12 +216,15 @@ class Ranks:
         self.moment = Moment(seed=7)
         self.tensors = [Tensors(reduction, storages, members) for _ in range(members)]
         under_way = UnderWay()
+        nodes = range(0, members, reduction.node)
+        within = [NodeSum(self.tensors[first : first + reduction.node], luck) for first in nodes]
         self.bound = [
             BoundReduction(
                 reduction,
                 tensors.memory(kernels),
                 pool,
                 self._channel(rank, members),
+                within[rank // reduction.node] if reduction.node > 1 else None,
                 tag=3,
                 rank=rank,
                 moment=self.moment,

@@ -66,24 +66,26 @@ def random_gradients(reduction: Reduction, members: int, *, seed: int) -> Gradie
 
 
 def ranks(
-    kernels: Mapping[str, int], pool: Pool, schemes: Mapping[str, Scheme], members: int, *, luck: int = 0
+    kernels: Mapping[str, int], pool: Pool, schemes: Mapping[str, Scheme], members: int, *, node: int = 1, luck: int = 0
 ) -> Ranks:
     """`luck` is the seed of the messages' delays."""
     random = np.random.default_rng(luck)
-    reduction = reduction_of(TENSORS, schemes, members)
+    reduction = reduction_of(TENSORS, schemes, members, node)
     return Ranks(reduction, TENSORS, members, kernels, pool, lambda: bool(random.random() < 0.4))
 
 
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
-every_size = pytest.mark.parametrize("members", [2, 3, 4, 7, 8])
+every_size = pytest.mark.parametrize(
+    ("members", "node"), [(2, 1), (3, 1), (4, 1), (7, 1), (8, 1), (4, 2), (6, 3), (8, 2), (8, 4)]
+)
 
 
 @every_scheme
 @every_size
 def test_replicas_agree_and_no_gradient_is_lost(
-    kernels: dict[str, int], pool: Pool, scheme: Scheme, members: int
+    kernels: dict[str, int], pool: Pool, scheme: Scheme, members: int, node: int
 ) -> None:
-    group = ranks(kernels, pool, alike(scheme), members)
+    group = ranks(kernels, pool, alike(scheme), members, node=node)
     for step in range(STEPS):
         given = random_gradients(group.reduction, members, seed=step)
         before = [{p.gradient: t.error(p).copy() for p in group.reduction.parts} for t in group.tensors]
@@ -104,17 +106,22 @@ def test_replicas_agree_and_no_gradient_is_lost(
 @every_scheme
 @every_size
 def test_bytes_counted_are_those_carried_and_within_their_bounds(
-    kernels: dict[str, int], pool: Pool, scheme: Scheme, members: int
+    kernels: dict[str, int], pool: Pool, scheme: Scheme, members: int, node: int
 ) -> None:
-    group = ranks(kernels, pool, alike(scheme), members)
+    group = ranks(kernels, pool, alike(scheme), members, node=node)
     reduction = group.reduction
     for step in range(3):
         group.step(random_gradients(reduction, members, seed=step), step=step)
     for rank, bound in enumerate(group.bound):
-        assert bound.bytes_sent == sum(len(message) for source, _, _, message in group.post.carried if source == rank)
+        assert bound.bytes_sent == sum(
+            len(message)
+            for source, target, _, message in group.post.carried
+            if source == rank and source // node != target // node
+        )
     header = 4 * len(reduction.parts)
     for source, target, tag, message in group.post.carried:
-        owner = target if tag == 3 else source
+        owner = target if tag == 3 else tag - 4
+        assert source == owner or tag == 3 or source // node == target // node
         assert len(message) <= bound_bytes(reduction, owner)
         lengths = message[:header].view(np.uint32)
         assert len(message) == header + int(lengths.sum())
@@ -152,10 +159,12 @@ def test_threads_do_not_change_bits(kernels: dict[str, int], pool: Pool) -> None
 
 
 @every_size
-def test_tensors_of_one_reduction_may_have_different_schemes(kernels: dict[str, int], pool: Pool, members: int) -> None:
+def test_tensors_of_one_reduction_may_have_different_schemes(
+    kernels: dict[str, int], pool: Pool, members: int, node: int
+) -> None:
     schemes = list(SCHEMES.values())
     mixed = {name: schemes[place % len(schemes)] for place, name in enumerate(TENSORS)}
-    group = ranks(kernels, pool, mixed, members)
+    group = ranks(kernels, pool, mixed, members, node=node)
     for step in range(3):
         given = random_gradients(group.reduction, members, seed=step)
         group.step(given, step=step)

@@ -2,22 +2,26 @@
 
 A message is a header, one uint32 a part with the length of its payload, and then the payloads end to end. A slot has
 room for the longest message: the header, then each part's payload at its bound. Between `members` ranks, of which each
-is `me` of its own, the slots are in order: to each other member, what it owns; from each other member, what I own; the
-sum of what I own; from each other member, the sum of what it owns; then the encoders' scratch, one piece a part.
+is `me` of its own, the slots are in order: to each partner, what it owns; from each partner, what I own; the sum of
+what I own; of what each other member owns, the sum; then the encoders' scratch, one piece a part.
+
+Partners are the members that one exchanges terms with: all others, or, where members share nodes, those that stand at
+one's own place in other nodes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from brainrun.plan.schema import Part, Reduction
+from brainrun.plan.schema import Reduction
 
 ALIGNMENT = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Offsets in bytes into the buffer of messages, by member (0 at one's own place in the lists of others)."""
+    """Offsets in bytes into the buffer of messages, by member (0 where there is no such message)."""
 
     outgoing: tuple[int, ...]
     incoming: tuple[int, ...]
@@ -39,6 +43,17 @@ def bound_bytes(reduction: Reduction, owner: int) -> int:
     return header_bytes(len(reduction.parts)) + payload if payload else 0
 
 
+def partners(members: int, me: int, node: int) -> tuple[int, ...]:
+    """With whom member `me` exchanges terms, the next one first, where so many members as `node` says share a node."""
+    return tuple((me + step) % members for step in range(node, members, node))
+
+
+def neighbours(me: int, node: int) -> tuple[int, ...]:
+    """The other members of the node of `me`."""
+    first = me - me % node
+    return tuple(member for member in range(first, first + node) if member != me)
+
+
 def slots(reduction: Reduction, members: int, me: int) -> Slots:
     """Where member `me` has its messages."""
     end = 0
@@ -48,23 +63,24 @@ def slots(reduction: Reduction, members: int, me: int) -> Slots:
         place, end = end, end + -(-size // ALIGNMENT) * ALIGNMENT
         return place
 
-    def others(owner_of: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(
-            take(bound_bytes(reduction, owner)) if member != me else 0 for member, owner in enumerate(owner_of)
-        )
+    def one_each(chosen: Iterable[int], size: Callable[[int], int]) -> tuple[int, ...]:
+        wanted = set(chosen)
+        return tuple(take(size(member)) if member in wanted else 0 for member in range(members))
 
-    everyone, myself = tuple(range(members)), (me,) * members
-    outgoing, incoming = others(everyone), others(myself)
-    own = take(bound_bytes(reduction, me))
-    gathered = others(everyone)
-    scratch = tuple(tuple(take(_scratch(part)) for part in reduction.parts) for _ in everyone)
+    def bound(owner: int) -> int:
+        return bound_bytes(reduction, owner)
+
+    mine, others = partners(members, me, reduction.node), [member for member in range(members) if member != me]
+    outgoing, incoming = one_each(mine, bound), one_each(mine, lambda _: bound(me))
+    own = take(bound(me))
+    gathered = one_each(others, bound)
+    encoded = {*mine, me}
+    scratch = tuple(
+        tuple(take(part.scratch) if member in encoded else 0 for part in reduction.parts) for member in range(members)
+    )
     return Slots(outgoing, incoming, own, gathered, scratch, end)
 
 
 def messages_bytes(reduction: Reduction, members: int) -> int:
     """How large the buffer of messages must be, whichever member one is."""
     return max(slots(reduction, members, me).end for me in range(members))
-
-
-def _scratch(part: Part) -> int:
-    return part.scratch

@@ -46,6 +46,18 @@ class Channel(Protocol):
         ...
 
 
+class Sum(Protocol):
+    """The sum of all gradients of a reduction over the members of a node, in place, as they are."""
+
+    def start(self) -> None:
+        """From now on the gradients belong to it."""
+        ...
+
+    def here(self) -> bool:
+        """Whether it is done; asking lets it move."""
+        ...
+
+
 class MpiChannel:
     """A group of MPI's: persistent receives, and sends of the true length. `bound` learns of what is to be freed."""
 
@@ -65,6 +77,25 @@ class MpiChannel:
     def send(self, peer: int, tag: int, message: NDArray[np.uint8]) -> Departure:
         """A non-blocking send."""
         return _MpiDeparture(self._group.Isend([message, self._byte], peer, tag))
+
+
+class MpiSum:
+    """A non-blocking sum of each array over a communicator."""
+
+    def __init__(self, mpi: Any, group: MPI.Intracomm, values: list[NDArray[np.float32]]) -> None:
+        self._mpi = mpi
+        self._group = group
+        self._values = values
+        self._requests: list[MPI.Request] = []
+
+    def start(self) -> None:
+        """Start all."""
+        self._requests = [self._group.Iallreduce(self._mpi.IN_PLACE, each, self._mpi.SUM) for each in self._values]
+
+    def here(self) -> bool:
+        """Whether all are done."""
+        done: bool = self._mpi.Request.Testall(self._requests)
+        return done
 
 
 class _MpiArrival:

@@ -40,12 +40,17 @@ class Slot:
     """A place for each part's encoder."""
 
 
+def message_place(reduction: Reduction, slot: Slot, memory: Memory) -> NDArray[np.uint8]:
+    """The slot's bytes, as many as its message may have."""
+    return memory.messages[slot.offset : slot.offset + bound_bytes(reduction, slot.owner)]
+
+
 class Encoder:
     """Encodes the columns of some owners, each owner's into its slot. `messages[i]` is slot i's after `run`."""
 
     def __init__(self, reduction: Reduction, slots: Sequence[Slot], memory: Memory, *, me: int, threads: int) -> None:
         parts, first = reduction.parts, int(memory.messages.ctypes.data)
-        places = [_place(reduction, slot, memory) for slot in slots]
+        places = [message_place(reduction, slot, memory) for slot in slots]
         self._first_payload = header_bytes(len(parts))
         wanted = [(slot, p) for slot in slots for p, part in enumerate(parts) if part.bounds[slot.owner]]
         starts = {slot: _starts(reduction, slot.owner) for slot in slots}
@@ -107,7 +112,8 @@ class Decoder:
     """Decodes one slot's message, adding it to the gradient or setting the gradient to it."""
 
     def __init__(self, reduction: Reduction, slot: Slot, memory: Memory, *, add: bool, threads: int) -> None:
-        place = _place(reduction, slot, memory)
+        place = message_place(reduction, slot, memory)
+        self._place = place
         self._header = _header(reduction, place)
         self._first_payload = int(place.ctypes.data) + header_bytes(len(reduction.parts))
         wanted = [(p, part) for p, part in enumerate(reduction.parts) if part.bounds[slot.owner]]
@@ -136,9 +142,9 @@ class Decoder:
             address += length
         self._segments.run(pool)
 
-
-def _place(reduction: Reduction, slot: Slot, memory: Memory) -> NDArray[np.uint8]:
-    return memory.messages[slot.offset : slot.offset + bound_bytes(reduction, slot.owner)]
+    def message(self) -> NDArray[np.uint8]:
+        """The message that is there, in its true length."""
+        return self._place[: self._header.nbytes + sum(self._header)]
 
 
 def _header(reduction: Reduction, place: NDArray[np.uint8]) -> memoryview:

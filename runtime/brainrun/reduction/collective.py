@@ -3,26 +3,46 @@
 Members send each other the terms of the columns that the other owns; an owner adds the terms to its own, always in the
 same order, encodes the sum, and sends it to all. Everyone, the owner too, decodes the same bytes, so that all have the
 same bits. Nothing here waits but `wait`: `advance` does what has become possible.
+
+Where members share nodes, those of a node first sum their gradients as they are. Then each exchanges terms with its
+partners in other nodes alone, and passes their sums on to its neighbours, in the same bytes.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from brainrun.errors import RunError
-from brainrun.plan.messages import bound_bytes, slots
+from brainrun.plan.messages import bound_bytes, neighbours, partners, slots
 from brainrun.plan.schema import Part, Reduction
 from brainrun.pool import Pool
-from brainrun.reduction.channel import Arrival, Channel, Departure
-from brainrun.reduction.coding import Decoder, Encoder, Memory, Slot
+from brainrun.reduction.channel import Arrival, Channel, Departure, Sum
+from brainrun.reduction.coding import Decoder, Encoder, Memory, Slot, message_place
 from brainrun.reduction.moment import Moment
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _FRUITLESS_TURNS_BEFORE_YIELDING = 50
+
+
+def tags_of(reduction: Reduction) -> int:
+    """How many tags a reduction needs: one for terms, and one for the sum of what each member owns."""
+    return 1 + len(reduction.parts[0].owned)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inbox:
+    """Where a message about the columns of `owner` comes in, and what makes gradients of it."""
+
+    decoder: Decoder
+    arrival: Arrival
+    owner: int
 
 
 class UnderWay:
@@ -42,8 +62,9 @@ class UnderWay:
 class BoundReduction:
     """A reduction at its place in a rank's memory; a member of a group of two or more. It has state: its messages.
 
-    `tag` and the number after it are the reduction's own on this channel. `bytes_sent` counts what was given to the
-    channel so far.
+    `within` sums over one's node where members share nodes. The tags from `tag` on, as many as `tags_of` says, are the
+    reduction's own on this channel. `bytes_sent` counts what was given to the channel so far, but for what is passed on
+    within a node.
     """
 
     def __init__(
@@ -52,6 +73,7 @@ class BoundReduction:
         memory: Memory,
         pool: Pool,
         channel: Channel,
+        within: Sum | None,
         *,
         tag: int,
         rank: int,
@@ -61,79 +83,92 @@ class BoundReduction:
     ) -> None:
         self.name = reduction.name
         self.bytes_sent = 0
-        self._pool, self._channel, self._moment = pool, channel, moment
+        self._pool, self._channel, self._within, self._moment = pool, channel, within, moment
         self._tag, self._rank = tag, rank
         self._under_way, self._progress = under_way, progress
-        me, members, threads = channel.me, channel.members, pool.threads
+        me, members, threads, node = channel.me, channel.members, pool.threads, reduction.node
         places = slots(reduction, members, me)
         bounds = [bound_bytes(reduction, owner) for owner in range(members)]
-        # Each begins with its neighbour, so that not all send to the same member at once.
-        after = [(me + step) % members for step in range(1, members)]
-        before = after[::-1]
-        self._owners = [peer for peer in after if bounds[peer]]
-        self._terms = Encoder(
-            reduction,
-            [Slot(peer, places.outgoing[peer], places.scratch[peer]) for peer in self._owners],
-            memory,
-            me=me,
-            threads=threads,
-        )
-        self._listeners = after if bounds[me] else []
+        self._me, self._partners, self._neighbours = me, partners(members, me, node), neighbours(me, node)
+        self._owners = [peer for peer in self._partners if bounds[peer]]
+        outgoing = [Slot(peer, places.outgoing[peer], places.scratch[peer]) for peer in self._owners]
         own = [Slot(me, places.own, places.scratch[me])] if bounds[me] else []
+        self._terms = Encoder(reduction, outgoing, memory, me=me, threads=threads)
         self._sum = Encoder(reduction, own, memory, me=me, threads=threads)
         self._set_own = [Decoder(reduction, slot, memory, add=False, threads=threads) for slot in own]
-
-        def inbox(peer: int, offset: int, owner: int, phase: int) -> tuple[Arrival, Decoder]:
-            place = memory.messages[offset : offset + bounds[owner]]
-            decoder = Decoder(reduction, Slot(owner, offset), memory, add=phase == 0, threads=threads)
-            return channel.receive(peer, tag + phase, place), decoder
-
-        self._incoming = [inbox(peer, places.incoming[peer], me, 0) for peer in before if bounds[me]]
-        self._gathered = [inbox(peer, places.gathered[peer], peer, 1) for peer in before if bounds[peer]]
+        # Partners begin with their next one, so the one before is the first to be heard of.
+        incoming = [(peer, Slot(me, places.incoming[peer])) for peer in reversed(self._partners) if bounds[me]]
+        self._incoming = [
+            _Inbox(
+                Decoder(reduction, slot, memory, add=True, threads=threads),
+                channel.receive(peer, tag, message_place(reduction, slot, memory)),
+                slot.owner,
+            )
+            for peer, slot in incoming
+        ]
+        gathered = [Slot(owner, places.gathered[owner]) for owner in range(members) if owner != me and bounds[owner]]
+        self._gathered = [
+            _Inbox(
+                Decoder(reduction, slot, memory, add=False, threads=threads),
+                channel.receive(
+                    slot.owner if slot.owner in self._partners else me - me % node + slot.owner % node,
+                    tag + 1 + slot.owner,
+                    message_place(reduction, slot, memory),
+                ),
+                slot.owner,
+            )
+            for slot in gathered
+        ]
         self._coders: list[Encoder | Decoder] = [self._terms, self._sum, *self._set_own]
-        self._coders += [decoder for _, decoder in self._incoming + self._gathered]
+        self._coders += [inbox.decoder for inbox in self._incoming + self._gathered]
         self._epoch = -1
+        self._phase: Literal["summing", "adding", "setting"] = "setting"
         self._added = 0
-        self._told = True
-        self._awaited: list[tuple[Arrival, Decoder]] = []
+        self._awaited: list[_Inbox] = []
         self._sending: list[Departure] = []
         self._wire_began = 0.0
 
     def start(self) -> None:
-        """Send the others their terms. RunError where the gradient is not finite."""
-        for arrival, _ in self._incoming:
-            arrival.expect()
-        for arrival, _ in self._gathered:
-            arrival.expect()
-        began = perf_counter()
-        self._begin_epoch()
-        self._encode(self._terms, "gradient")
-        self._note("encode", began)
-        self._wire_began = perf_counter()
-        for peer, message in zip(self._owners, self._terms.messages, strict=True):
-            self._send(peer, self._tag, message)
-        self._added, self._told = 0, False
-        self._awaited = list(self._gathered)
+        """Send the partners their terms, once the node's are summed. RunError where the gradient is not finite."""
+        for inbox in self._incoming + self._gathered:
+            inbox.arrival.expect()
+        if self._epoch != self._moment.epoch:  # the schemes' numbers may change with it
+            self._epoch = self._moment.epoch
+            for coder in self._coders:
+                coder.begin(self._epoch)
+        self._phase, self._added, self._awaited = "summing", 0, list(self._gathered)
         self._under_way.reductions.append(self)
+        self._wire_began = perf_counter()
+        if self._within is None:
+            self._send_terms()
+        else:
+            self._within.start()
 
     def advance(self) -> bool:
         """Do what has become possible, without waiting; whether anything had."""
         moved = False
-        while self._added < len(self._incoming) and self._incoming[self._added][0].here():
-            self._decode(self._incoming[self._added][1])
+        if self._phase == "summing":
+            # Until the node's sum is there, it may still overwrite the gradient.
+            if self._within is not None and not self._within.here():
+                return False
+            self._note_wire("node")
+            self._send_terms()
+            moved = True
+        while self._added < len(self._incoming) and self._incoming[self._added].arrival.here():
+            self._decode(self._incoming[self._added].decoder)
             self._added += 1
             moved = True
-        if not self._told and self._added == len(self._incoming):
-            self._tell()
+        if self._phase == "adding" and self._added == len(self._incoming):
+            self._send_sum()  # before others' sums are looked at: everyone waits for it
             moved = True
-        # One's own sum first: others wait for it.
-        if self._awaited and (here := [inbox for inbox in self._awaited if inbox[0].here()]):
+        if self._awaited and (here := [inbox for inbox in self._awaited if inbox.arrival.here()]):
             for inbox in here:
-                self._decode(inbox[1])
+                self._pass_on(inbox)
+                self._decode(inbox.decoder)
                 self._awaited.remove(inbox)
             moved = True
-            if not self._awaited and self._told:
-                self._note_wire("sums", perf_counter())
+            if not self._awaited and self._phase == "setting":
+                self._note_wire("sums")
         return moved
 
     def wait(self) -> None:
@@ -146,34 +181,47 @@ class BoundReduction:
         self._under_way.reductions.remove(self)
 
     def _complete(self) -> bool:
-        if not self._told or self._awaited:
+        if self._phase != "setting" or self._awaited:
             return False
         self._sending = [departure for departure in self._sending if not departure.gone()]
         return not self._sending
 
-    def _begin_epoch(self) -> None:
-        """The schemes' numbers may change with the epoch."""
-        if self._epoch != self._moment.epoch:
-            self._epoch = self._moment.epoch
-            for coder in self._coders:
-                coder.begin(self._epoch)
-
-    def _tell(self) -> None:
-        """All terms are here: make the sum, and send it to all, oneself included."""
+    def _send_terms(self) -> None:
+        """Encode what the partners own, and send it to them."""
         began = perf_counter()
-        self._note_wire("terms", began)
+        self._encode(self._terms, "gradient")
+        self._note("encode", began)
+        self._wire_began = perf_counter()
+        for peer, message in zip(self._owners, self._terms.messages, strict=True):
+            self._send(peer, self._tag, message)
+        self._phase = "adding"
+
+    def _send_sum(self) -> None:
+        """All terms are here: encode the sum, and send it to all, oneself included."""
+        self._note_wire("terms")
+        began = perf_counter()
         self._encode(self._sum, "summed gradient")
         self._note("encode", began)
         self._wire_began = perf_counter()
-        for peer in self._listeners:
-            self._send(peer, self._tag + 1, self._sum.messages[0])
+        for message in self._sum.messages:
+            for peer in self._partners:
+                self._send(peer, self._tag + 1 + self._me, message)
+            for neighbour in self._neighbours:
+                self._sending.append(self._channel.send(neighbour, self._tag + 1 + self._me, message))
         for decoder in self._set_own:
             self._decode(decoder)
-        self._told = True
+        self._phase = "setting"
 
-    def _send(self, peer: int, tag: int, message: np.ndarray) -> None:
+    def _send(self, peer: int, tag: int, message: NDArray[np.uint8]) -> None:
         self._sending.append(self._channel.send(peer, tag, message))
         self.bytes_sent += len(message)
+
+    def _pass_on(self, inbox: _Inbox) -> None:
+        """What a partner owns, the neighbours learn from here."""
+        if self._neighbours and inbox.owner in self._partners:
+            message = inbox.decoder.message()
+            for neighbour in self._neighbours:
+                self._sending.append(self._channel.send(neighbour, self._tag + 1 + inbox.owner, message))
 
     def _encode(self, encoder: Encoder, what: str) -> None:
         moment = self._moment
@@ -196,9 +244,9 @@ class BoundReduction:
         if self._moment.timeline is not None:
             self._moment.timeline.note(track, self.name, began, perf_counter())
 
-    def _note_wire(self, what: str, ended: float) -> None:
+    def _note_wire(self, what: str) -> None:
         if self._moment.timeline is not None:
-            self._moment.timeline.note(f"wire: {self.name}", what, self._wire_began, ended)
+            self._moment.timeline.note(f"wire: {self.name}", what, self._wire_began, perf_counter())
 
 
 def _parameter(part: Part) -> str:
