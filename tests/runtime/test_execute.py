@@ -19,6 +19,7 @@ from brainrun.plan.schema import (
     Mesh,
     Message,
     Procedure,
+    Reduction,
     Slice,
     Start,
     Step,
@@ -140,6 +141,13 @@ def test_bytes_sent_are_the_least_an_all_reduce_can_do_and_what_messages_hold() 
     procedure.run({})
     procedure.run({})
     assert procedure.bytes_sent() == {"sum": 2 * 4000, "alone": 0, "halo": 2 * 60}
+
+
+def test_a_group_of_one_has_its_sum_already() -> None:
+    reduction = Reduction("alone", "model", (), "bucket", 0, "layer")
+    pen = Pen()
+    bound(pen, (Start("alone"), call(), Wait("alone")), reduction).run({})
+    assert pen.written == ["1 calls", "progress"]
 
 
 def test_the_rate_falls_by_the_factor_after_every_so_many_epochs() -> None:

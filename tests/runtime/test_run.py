@@ -168,11 +168,45 @@ def test_a_wrong_number_of_ranks_is_told(plan: Path, capsys: pytest.CaptureFixtu
     assert said.endswith("is for 1 ranks (data 1 × model 1), but 3 were started: start 1, or compile again for 3")
 
 
-def test_wrong_usage_has_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--steps", "0"], "0 is not at least 1"),
+        (["--timeline", "0-3"], "0 is not at least 1"),
+        (["--timeline", "5-3"], "3 comes before 5"),
+        (["--timeline", "soon"], "'soon' is not a whole number"),
+        (["--timeline", "3", "--mode", "bench"], "--timeline records training, and the mode is bench"),
+    ],
+)
+def test_wrong_usage_has_status_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["net.plan", "--steps", "0"])
+        main(["net.plan", *arguments])
     assert ended.value.code == 2
-    assert "0 is not at least 1" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
+
+
+def test_recorded_steps_are_in_a_trace(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(plan), "--run-dir", "out", "--timeline", "2-4"]) == 0
+    assert "timeline in out/timeline.json" in capsys.readouterr().out
+    trace = json.loads(Path("out/timeline.json").read_text())
+    assert trace["otherData"]["steps"] == [2, 4]
+    lasting = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    steps = [event for event in lasting if event["cat"] == "step"]
+    kernels = [event["name"] for event in lasting if event["cat"] == "compute"]
+    assert len(steps) == 3
+    assert kernels == ["forward_20_4", "loss_20_4", "backward_20_4", "update_20_4"] * 3
+    inside = [event for event in lasting if steps[0]["ts"] <= event["ts"] <= steps[0]["ts"] + steps[0]["dur"]]
+    assert all(event["ts"] + event["dur"] <= steps[0]["ts"] + steps[0]["dur"] + 0.01 for event in inside)
+
+
+def test_recording_does_not_change_bits(plan: Path) -> None:
+    recorded = brainrun(plan, "--run-dir", "out", "--timeline", "1-6")
+    assert recorded["parameters_sha256"] == brainrun(plan, "--run-dir", "out")["parameters_sha256"]
+
+
+def test_steps_that_were_not_done_leave_an_empty_timeline(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(plan), "--run-dir", "out", "--timeline", "700"]) == 0
+    assert "out/timeline.json is empty: no such step was done" in capsys.readouterr().out
 
 
 def test_a_warm_start_is_short_and_imports_no_compiler(plan: Path) -> None:
