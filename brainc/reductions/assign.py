@@ -10,6 +10,7 @@ from brainc.ir.sharded import ShardedProgram, held
 from brainc.ir.tensor import Value
 from brainc.machine.description import Machine
 from brainc.reductions.choose import cheapest
+from brainc.reductions.table import METHODS
 
 
 def assigned(
@@ -17,7 +18,8 @@ def assigned(
 ) -> tuple[tuple[str, Scheme], ...]:
     """The scheme of every trained parameter of a program spread over a mesh, by the parameter's name.
 
-    `auto` looks at the first rank's part, which no other is larger than, and at as many members as there are replicas.
+    Tensors of one axis are summed as they are where the method says so. `auto` looks at the first rank's part, which no
+    other is larger than, and at as many members as there are replicas.
     """
     found = []
     members = program.mesh.data if program.mesh.data > 1 else program.mesh.model
@@ -29,5 +31,7 @@ def assigned(
             parts = held(parameter.value, layout, program.mesh, 0, 0)
             shape = tuple(part.stop - part.start for part in parts)
             scheme = cheapest(storage_of(Value("", shape, False)), members, machine)
+        if len(parameter.value.shape) == 1 and METHODS[scheme.method].sums_vectors:
+            scheme = SUM
         found.append((parameter.value.name, scheme))
     return tuple(found)

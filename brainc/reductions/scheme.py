@@ -35,6 +35,8 @@ class Method:
     given and must do.
     corrects_momentum: whether velocities are kept by each rank and reduced, instead of gradients.
     warmup(numbers): other numbers for the first epochs, one after the other; none for most.
+    sums_vectors: whether tensors of one axis (biases, scales) are summed as they are instead: they are few bytes, and
+    one number too coarse there shifts every sample alike.
     """
 
     name: str
@@ -50,3 +52,4 @@ class Method:
     decode: Callable[[str], str]
     corrects_momentum: bool = False
     warmup: Callable[[Numbers], tuple[Numbers, ...]] = no_warmup
+    sums_vectors: bool = True

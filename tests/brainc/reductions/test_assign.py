@@ -1,0 +1,42 @@
+"""Does every gradient get the scheme that was asked for?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from brainc.ir.scheme import AUTO, SUM, Scheme
+from brainc.machine.description import GENERIC
+from brainc.reductions.assign import assigned
+from brainc.reductions.table import METHODS
+from tests.laws.networks import BATCH, LENET, graph
+from tests.laws.spread import spread
+
+ONEBIT = Scheme("onebit")
+SLOW = replace(GENERIC, link_bandwidth=1e3)
+"""A wire so slow that anything is better than sending floats."""
+
+
+def schemes(asked: dict[str, object], machine: object = GENERIC) -> dict[str, Scheme]:
+    sharded = spread(graph(LENET), (2, 1), batch=BATCH).sharded
+    return dict(assigned(sharded, asked, machine))  # type: ignore[arg-type]  # as the settings give them
+
+
+def test_a_layer_s_matrices_get_its_scheme_and_its_biases_are_summed() -> None:
+    found = schemes({"h.dense": ONEBIT, "f.conv1": Scheme("adaptive", (0.25,))})
+    assert found["h.dense.weight"] == ONEBIT
+    assert found["f.conv1.weight"] == Scheme("adaptive", (0.25,))
+    assert {scheme for name, scheme in found.items() if name.endswith(".bias")} == {SUM}
+    assert found["y.dense.weight"] == SUM
+
+
+def test_a_method_may_code_biases_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS, "onebit", replace(METHODS["onebit"], sums_vectors=False))
+    assert schemes({"h.dense": ONEBIT})["h.dense.bias"] == ONEBIT
+
+
+def test_auto_asks_the_machine() -> None:
+    asked = dict.fromkeys(("h.dense", "y.dense", "f.conv1", "f.conv2"), AUTO)
+    assert set(schemes(asked).values()) == {SUM}
+    assert schemes(asked, SLOW)["h.dense.weight"] != SUM
