@@ -120,13 +120,22 @@ def _padded_bytes(storage: Panels | Plain) -> int:
 
 
 class Post:
-    """All messages between the ranks. `luck()` says whether one that waits has come when it is asked about."""
+    """All messages between the ranks. `luck()` says whether one that waits has come when it is asked about.
+
+    As with MPI, a message does not leave before its sender asks about anything.
+    """
 
     def __init__(self, luck: Callable[[], bool]) -> None:
         self.luck = luck
         self.waiting: dict[tuple[int, int, int], deque[NDArray[np.uint8]]] = {}
+        self.leaving: dict[int, list[tuple[tuple[int, int, int], NDArray[np.uint8]]]] = {}
         self.carried: list[tuple[int, int, int, NDArray[np.uint8]]] = []
         """Each message: from whom, to whom, its tag, its bytes."""
+
+    def asked_by(self, rank: int) -> None:
+        """Let this rank's messages leave."""
+        for key, message in self.leaving.pop(rank, []):
+            self.waiting.setdefault(key, deque()).append(message)
 
 
 @dataclass
@@ -142,7 +151,7 @@ class PretendedChannel:
 
     def send(self, peer: int, tag: int, message: NDArray[np.uint8]) -> Departure:
         self.post.carried.append((self.me, peer, tag, message.copy()))
-        self.post.waiting.setdefault((self.me, peer, tag), deque()).append(message)
+        self.post.leaving.setdefault(self.me, []).append(((self.me, peer, tag), message))
         return _Departure(self.post, (self.me, peer, tag), message)
 
 
@@ -158,6 +167,7 @@ class _Arrival:
     def here(self) -> bool:
         """The message is read from its sender only now: it must not have been touched."""
         assert self._expected
+        self._post.asked_by(self._key[1])
         queue = self._post.waiting.get(self._key)
         if not queue or not self._post.luck():
             return False
@@ -173,6 +183,7 @@ class _Departure:
         self._post, self._key, self._message = post, key, message
 
     def gone(self) -> bool:
+        self._post.asked_by(self._key[0])
         return not any(waiting is self._message for waiting in self._post.waiting[self._key])
 
 
@@ -215,7 +226,15 @@ class Ranks:
         self.post = Post(luck)
         self.moment = Moment(seed=7)
         self.tensors = [Tensors(reduction, storages, members) for _ in range(members)]
+        self.fruitless = 0
         under_way = UnderWay()
+
+        def progress() -> bool:
+            moved = under_way.progress()
+            self.fruitless = 0 if moved else self.fruitless + 1
+            assert self.fruitless < 1000, "nothing moves any more"
+            return moved
+
         nodes = range(0, members, reduction.node)
         within = [NodeSum(self.tensors[first : first + reduction.node], luck) for first in nodes]
         self.bound = [
@@ -229,7 +248,7 @@ class Ranks:
                 rank=rank,
                 moment=self.moment,
                 under_way=under_way,
-                progress=under_way.progress,
+                progress=progress,
             )
             for rank, tensors in enumerate(self.tensors)
         ]

@@ -169,6 +169,9 @@ class BoundReduction:
             moved = True
             if not self._awaited and self._phase == "setting":
                 self._note_wire("sums")
+        if self._phase == "setting" and self._sending and not self._awaited and self._sending[0].gone():
+            del self._sending[0]  # nothing else is asked about, and unasked MPI would not send it
+            moved = True
         return moved
 
     def wait(self) -> None:
