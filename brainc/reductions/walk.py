@@ -1,8 +1,8 @@
 """In which order does a kernel visit the entries of a segment, so that memory is read in runs in either storage?
 
-A tile is 32 columns, or those that are left. Where columns lie in panels, four blocks of sixteen rows are visited
-column by column, then the next four: four runs of 2 KB side by side. Where a column lies end to end, it is visited so.
-What is kept beside a vector lies tight in the order of blocks, then columns of the tile.
+A tile is 32 columns, or those that are left. Where columns lie in panels, a few blocks of sixteen rows are visited
+column by column, then the next few: so many runs of 2 KB side by side. Where a column lies end to end, it is visited
+so. What is kept beside a vector lies tight in the order of blocks, then columns of the tile.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from brainc.reductions.writing import Segment
 from brainrun.plan import segments
 
 TILE = 32
-CHUNK = 4
+UNROLLED = 2
+NEAR_CHUNK, FAR_CHUNK = 2, 4
+FAR_FLOATS = 1 << 16
+"""From this distance of blocks on more of them are read at once: each lies in a page of its own, which costs a wait."""
 
 PAST_CACHES_FLOATS = 1 << 18
 """From this size on what is overwritten without being read goes past the caches, which it would only sweep clean."""
@@ -112,14 +115,14 @@ class Run:
         writer, singles = self.tile.writer, self.first
         if self.mask is None:
             count = writer.integer("count", "sub nsw", self.last, self.first)
-            with writer.loop("blocks", 0, writer.integer("rounds", "sdiv", count, CHUNK), carried) as loop:
-                block = writer.affine("block", (loop.index, CHUNK), (self.first, 1))
+            with writer.loop("blocks", 0, writer.integer("rounds", "sdiv", count, UNROLLED), carried) as loop:
+                block = writer.affine("block", (loop.index, UNROLLED), (self.first, 1))
                 values: Sequence[str] = loop.values
                 for place in self._places(block):
                     values = step(place, values)
                 loop.next(values)
             carried = loop.values
-            singles = writer.integer("single", "sub nsw", self.last, writer.integer("rest", "srem", count, CHUNK))
+            singles = writer.integer("single", "sub nsw", self.last, writer.integer("rest", "srem", count, UNROLLED))
         with writer.loop("block", singles, self.last, carried) as loop:
             loop.next(step(next(self._places(loop.index)), loop.values))
         return loop.values
@@ -127,7 +130,7 @@ class Run:
     def _places(self, block: str) -> Iterator[Place]:
         writer, tile = self.tile.writer, self.tile
         offset, number = tile.offset(self.column, block), tile.number(self.column, block)
-        for _ in range(CHUNK):
+        for _ in range(UNROLLED):
             yield Place(tile, offset, number, self.mask)
             offset = writer.integer("offset", "add nsw", offset, tile.block_stride)
             number = writer.integer("number", "add nsw", number, tile.width)
@@ -142,7 +145,9 @@ def each_tile(segment: Segment) -> Iterator[Tile]:
     block_stride = segment.word(segments.BLOCK_STRIDE, "block.stride")
     blocks = parts_of(writer, rows, LANES)
     tight = writer.equal("tight", block_stride, LANES)
-    chunk = writer.value("chunk", f"select i1 {tight}, i64 {blocks}, i64 {CHUNK}")
+    far = writer.value("far", f"icmp sge i64 {block_stride}, {FAR_FLOATS}")
+    steps = writer.value("chunk", f"select i1 {far}, i64 {FAR_CHUNK}, i64 {NEAR_CHUNK}")
+    chunk = writer.value("chunk", f"select i1 {tight}, i64 {blocks}, i64 {steps}")
     across = writer.affine("next.tile", (column_stride, TILE))
     next_tile = writer.value("next.tile", f"select i1 {tight}, i64 0, i64 {across}")
     with writer.loop("tile", 0, parts_of(writer, columns, TILE)) as loop:
