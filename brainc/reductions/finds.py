@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from brainc.codegen.llvm.writer import LANES, Variable, Writer
 from brainc.reductions.candidates import Found, Sieve, Start, Visit, stream, visit_in_storage_order, visit_of
 from brainc.reductions.runs import Runs
+from brainc.reductions.selection import MAGNITUDE, nth_largest
 from brainc.reductions.writing import Segment
 from brainrun.plan import segments
 from brainrun.plan.schema import Matrix
@@ -102,6 +103,39 @@ class Finds:
                 offset = writer.integer("offset", "add nsw", begin, place)
                 yield Find(offset, row, value, negative, self.record(column))
 
+    def keep_largest(self, wanted: str) -> None:
+        """Leave only so many on the list, the largest; of equal ones those that were found first."""
+        writer, count = self.segment.writer, self.count
+        with writer.when("more", writer.value("more", f"icmp sgt i64 {count.get()}, {wanted}")):
+            least, ties = nth_largest(writer, self.values, count.get(), wanted)
+            equal, next_, kept = (writer.variable(hint) for hint in ("equal", "next", "kept"))
+            equal.set(ties)
+            for each in (next_, kept):
+                each.set(0)
+            with writer.loop("visit", 0, writer.affine("visits", (self.runs.count, 1), constant=1)) as visit:
+                end_at = self._end_of(visit.index)
+                end = writer.value("end", f"load i64, ptr {end_at}")
+                with writer.loop("find", next_.get(), end) as find:
+                    self._keep_if_large(find.index, least, equal, kept)
+                next_.set(end)
+                writer.statement(f"store i64 {kept.get()}, ptr {end_at}")
+            count.set(kept.get())
+
+    def _keep_if_large(self, index: str, least: str, equal: Variable, kept: Variable) -> None:
+        """Move one entry up to where the kept ones end, and let them end there or after it."""
+        writer = self.segment.writer
+        for words in (self.places, self.values):
+            word = writer.value("word", f"load i32, ptr {writer.at(words, index)}")
+            writer.statement(f"store i32 {word}, ptr {writer.at(words, kept.get())}")
+        magnitude = writer.value("magnitude", f"and i32 {word}, {MAGNITUDE}")
+        larger = writer.value("larger", f"icmp ugt i32 {magnitude}, {least}")
+        tied = writer.value("tied", f"icmp eq i32 {magnitude}, {least}")
+        room = writer.value("room", f"icmp sgt i64 {equal.get()}, 0")
+        tied = writer.value("tied", f"and i1 {tied}, {room}")
+        equal.set(writer.integer("equal", "sub", equal.get(), writer.value("tied", f"zext i1 {tied} to i64")))
+        keeps = writer.value("keeps", f"or i1 {larger}, {tied}")
+        kept.add(writer.value("keeps", f"zext i1 {keeps} to i64"))
+
     def tally(self) -> None:
         """Sum and count the entries of each column by sign."""
         writer = self.segment.writer
@@ -122,6 +156,10 @@ class Finds:
         writer = self.segment.writer
         words = writer.affine("record", (column, RECORD // 8))
         return writer.value("record", f"getelementptr inbounds i64, ptr {self.records}, i64 {words}")
+
+    def end(self) -> str:
+        """Where scratch is free again, a multiple of 8."""
+        return self.record(self.runs.columns)
 
     def _place(self, index: str) -> str:
         writer = self.segment.writer

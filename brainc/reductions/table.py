@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brainc.ir.scheme import Scheme
 from brainc.reductions.adaptive import ADAPTIVE
+from brainc.reductions.golomb import GOLOMB
 from brainc.reductions.onebit import ONEBIT
 from brainc.reductions.scheme import Method
 from brainc.reductions.sum import SUM_METHOD
@@ -16,6 +17,7 @@ METHODS: dict[str, Method] = {
         ONEBIT,
         THRESHOLD,
         ADAPTIVE,
+        GOLOMB,
     )
 }  # fmt: skip
 
