@@ -263,4 +263,6 @@ GOLOMB = Method(
     decode=_decode,
     corrects_momentum=True,
     warmup=_warmup,
+    # Summed as they are, a perceptron's biases would take twice the bytes of all its coded weights.
+    sums_vectors=False,
 )
