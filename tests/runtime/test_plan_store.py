@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from brainrun.errors import PlanError
+from brainrun.plan.schema import VERSION
 from brainrun.plan.store import read_plan, require_ranks, write_plan
 from tests.runtime.small_plan import small_plan
 
@@ -60,9 +61,9 @@ def test_a_missing_plan_is_told_from_a_folder_without_one(folder: Path, tmp_path
 
 def test_a_plan_of_another_format_is_refused_with_both_numbers(folder: Path) -> None:
     document = folder / "plan.json"
-    document.write_text(document.read_text().replace('"schema": 1', '"schema": 7'))
+    document.write_text(document.read_text().replace(f'"schema": {VERSION}', '"schema": 7'))
     assert complaint(folder) == (
-        "net.plan/plan.json: is in format 7 (made by tests), and this brainrun reads format 1: "
+        f"net.plan/plan.json: is in format 7 (made by tests), and this brainrun reads format {VERSION}: "
         "compile it again, or run it with the version that made it"
     )
 

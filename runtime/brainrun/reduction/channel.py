@@ -1,14 +1,14 @@
-"""How do a group's members send each other messages whose lengths vary? Behind a small door, so tests need no MPI."""
+"""How do a group's members send each other messages whose lengths vary? Behind a small door, so tests need no MPI.
+
+`brainrun.mesh`, which alone imports MPI, hands it in.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from mpi4py import MPI
 
 
 class Arrival(Protocol):
@@ -61,7 +61,7 @@ class Sum(Protocol):
 class MpiChannel:
     """A group of MPI's: persistent receives, and sends of the true length. `bound` learns of what is to be freed."""
 
-    def __init__(self, mpi: Any, group: MPI.Intracomm, bound: list[MPI.Prequest]) -> None:
+    def __init__(self, mpi: Any, group: Any, bound: list[Any]) -> None:
         self._byte = mpi.BYTE
         self._group = group
         self._bound = bound
@@ -82,11 +82,11 @@ class MpiChannel:
 class MpiSum:
     """A non-blocking sum of each array over a communicator."""
 
-    def __init__(self, mpi: Any, group: MPI.Intracomm, values: list[NDArray[np.float32]]) -> None:
+    def __init__(self, mpi: Any, group: Any, values: list[NDArray[np.float32]]) -> None:
         self._mpi = mpi
         self._group = group
         self._values = values
-        self._requests: list[MPI.Request] = []
+        self._requests: list[Any] = []
 
     def start(self) -> None:
         """Start all."""
@@ -99,11 +99,11 @@ class MpiSum:
 
 
 class _MpiArrival:
-    def __init__(self, request: MPI.Prequest) -> None:
+    def __init__(self, request: Any) -> None:
         self.expect = request.Start
         self.here = request.Test
 
 
 class _MpiDeparture:
-    def __init__(self, request: MPI.Request) -> None:
+    def __init__(self, request: Any) -> None:
         self.gone = request.Test
