@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NoReturn, TextIO
 
@@ -152,8 +153,10 @@ def _pass_on(line: str, target: TextIO, said: list[str], after_chatter: bool) ->
     if is_chatter(line) or (after_chatter and not line.strip()):
         said.append(line)
         return True
-    target.write(line)
-    target.flush()
+    # Whoever read it may be gone, as in `brainrun … | head`; the ranks are not to stop for that.
+    with suppress(BrokenPipeError):
+        target.write(line)
+        target.flush()
     return False
 
 
