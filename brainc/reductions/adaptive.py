@@ -150,7 +150,7 @@ def _encode(name: str) -> str:
 
             payload.blocks.settle(finds, payload.blocks.count, tell)
             kept = kept_of(segment)
-            with finds.each() as find:
+            with finds.each(writes=kept.error) as find:
                 payload.put_word(*word_of(writer, find))
                 kept.keep(find.offset, rest_of(writer, find))
             length.set(next_mean.get())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from brainc.codegen.llvm.writer import LANES, MASK, VECTOR, Variable, Writer
 from brainc.reductions.runs import Runs
-from brainc.reductions.selection import MAGNITUDE, draw_below
+from brainc.reductions.selection import MAGNITUDE, draw_below, splat
 from brainc.reductions.writing import Segment
 from brainrun.plan import segments
 
@@ -114,8 +114,7 @@ def stream(segment: Segment, runs: Runs, start: Start, sieve: Sieve) -> None:
     gradient, error = segment.address(segments.GRADIENT, "gradient"), segment.address(segments.ERROR, "error")
     strange = writer.variable("strange", VECTOR)
     strange.set("zeroinitializer")
-    limits = writer.value("least", f"insertelement {_WORDS} poison, i32 {sieve.least}, i64 0")
-    limits = writer.value("least", f"shufflevector {_WORDS} {limits}, {_WORDS} poison, <{LANES} x i32> zeroinitializer")
+    limits = splat(writer, sieve.least)
     bits = writer.variable("bits")
     with writer.loop("visit", 0, writer.affine("visits", (runs.count, 1), constant=1)) as loop:
         visit = visit_of(runs, start, loop.index)

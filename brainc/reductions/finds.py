@@ -79,22 +79,20 @@ class Finds:
         stream(self.segment, self.runs, self.start, Sieve(least, room, found, visited))
 
     @contextmanager
-    def each(self) -> Iterator[Find]:
-        """What is written inside is done for every entry, run after run as the segment lies in memory."""
+    def each(self, *, writes: str | None = None) -> Iterator[Find]:
+        """What is written inside is done for every entry, run after run as the segment lies in memory.
+
+        `writes` is a matrix whose entries are about to be written.
+        """
         writer, runs = self.segment.writer, self.runs
-        error = self.segment.address(segments.ERROR, "error")
-        writer.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
         with writer.loop("visit", 0, writer.affine("visits", (runs.count, 1), constant=1)) as loop:
             number = visit_in_storage_order(runs, self.start, loop.index)
             visit = visit_of(runs, self.start, number)
             begin = runs.begin(visit.run)
-            run = writer.at(error, begin)
             with writer.loop("find", *self._stretch(number)) as find:
                 place = self._place(find.index)
-                # Of another run at the end of this one: asking for the wrong memory does no harm.
-                ahead = self._place(writer.affine("ahead", (find.index, 1), constant=_AHEAD))
-                at = writer.value("ahead", f"getelementptr float, ptr {run}, i64 {ahead}")
-                writer.statement(f"call void @llvm.prefetch.p0(ptr {at}, i32 1, i32 3, i32 1)")
+                if writes is not None:
+                    self._ask_ahead(writes, begin, find.index)
                 value = writer.value("value", f"load float, ptr {writer.at(self.values, find.index)}")
                 bits = writer.value("bits", f"bitcast float {value} to i32")
                 negative = writer.value("negative", f"zext i32 {writer.value('sign', f'lshr i32 {bits}, 31')} to i64")
@@ -102,6 +100,16 @@ class Finds:
                 row = runs.row_of(visit.run, place)
                 offset = writer.integer("offset", "add nsw", begin, place)
                 yield Find(offset, row, value, negative, self.record(column))
+
+    def _ask_ahead(self, matrix: str, begin: str, index: str) -> None:
+        """Ask for the memory of an entry that comes later in the run that begins there."""
+        writer = self.segment.writer
+        # At the end of a run this is one of the next run: asking for the wrong memory does no harm.
+        ahead = self._place(writer.affine("ahead", (index, 1), constant=_AHEAD))
+        offset = writer.integer("ahead", "add nsw", begin, ahead)
+        at = writer.value("ahead", f"getelementptr float, ptr {matrix}, i64 {offset}")
+        writer.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        writer.statement(f"call void @llvm.prefetch.p0(ptr {at}, i32 1, i32 3, i32 1)")
 
     def keep_largest(self, wanted: str) -> None:
         """Leave only so many on the list, the largest; of equal ones those that were found first."""

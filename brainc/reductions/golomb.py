@@ -164,7 +164,7 @@ def _write(segment: Segment, code: _Code, finds: Finds) -> str:
     finds.tally()
     code.blocks.settle(finds, "0", tell)
     kept = kept_of(segment)
-    with finds.each() as find:
+    with finds.each(writes=kept.error) as find:
         number, word = word_of(writer, find)
         writer.statement(
             f"store i32 {writer.value('word', f'trunc i64 {word} to i32')}, ptr {writer.at(words, number)}"

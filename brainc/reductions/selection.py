@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from brainc.codegen.llvm.writer import Writer
+from brainc.codegen.llvm.writer import LANES, MASK, Writer
 from brainc.reductions.runs import Runs
 from brainc.reductions.writing import Segment
 from brainrun.plan import segments
@@ -17,8 +17,8 @@ SAMPLES = 1024
 MAGNITUDE = 0x7FFFFFFF
 """The bits of a float32 without its sign."""
 
+_WORDS = f"<{LANES} x i32>"
 _SHIFT = SAMPLES.bit_length() - 1
-_DIGIT = 8
 _STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
@@ -65,11 +65,12 @@ def take_sample(segment: Segment, runs: Runs) -> Sample:
     writer = segment.writer
     gradient, error = segment.address(segments.GRADIENT, "gradient"), segment.address(segments.ERROR, "error")
     seed, entries = segment.word(segments.SEED, "seed"), runs.entries()
-    into = writer.variable("sample", f"[{SAMPLES} x float]").place
+    into = writer.variable("sample", f"[{SAMPLES + LANES} x float]").place
+    offsets = writer.variable("offsets", f"[{SAMPLES} x i64]").place
     count = writer.least("samples", entries, SAMPLES)
     # Fewer entries than stretches are one each.
     stretched = writer.greatest("stretched", entries, SAMPLES)
-    with writer.loop("sample", 0, count) as sample:
+    with writer.loop("place", 0, count) as sample:
         last = writer.affine("last", (sample.index, 1), constant=1)
         first, last = (
             writer.integer("stretch", "lshr", writer.integer("stretch", "mul nsw", number, stretched), _SHIFT)
@@ -78,8 +79,13 @@ def take_sample(segment: Segment, runs: Runs) -> Sample:
         within = draw_below(writer, seed, sample.index, writer.integer("length", "sub nsw", last, first))
         entry = writer.affine("entry", (first, 1), (within, 1))
         column = writer.integer("column", "udiv", entry, runs.rows)
-        row = writer.integer("row", "urem", entry, runs.rows)
-        offset = runs.offset(row, column)
+        offset = runs.offset(writer.integer("row", "urem", entry, runs.rows), column)
+        # They lie far apart: memory is asked for all of them before the first is read.
+        for matrix in (gradient, error):
+            writer.prefetch(matrix, offset)
+        writer.statement(f"store i64 {offset}, ptr {_word_at(writer, offsets, sample.index)}")
+    with writer.loop("sample", 0, count) as sample:
+        offset = writer.value("offset", f"load i64, ptr {_word_at(writer, offsets, sample.index)}")
         new, old = (
             writer.value("float", f"load float, ptr {writer.at(matrix, offset)}") for matrix in (gradient, error)
         )
@@ -89,36 +95,46 @@ def take_sample(segment: Segment, runs: Runs) -> Sample:
 
 
 def nth_largest(writer: Writer, floats: str, count: str, wanted: str) -> tuple[str, str]:
-    """The `wanted`-th largest magnitude, from 1, of `count` floats, found digit by digit, by counting them.
+    """The `wanted`-th largest magnitude, from 1, of `count` floats, found bit by bit by counting what reaches it.
 
-    The result is its bits, an i32, and how many that are equal to it are among the `wanted` largest, an i64.
+    The result is its bits, an i32, and how many that are equal to it are among the `wanted` largest, an i64. Behind the
+    floats there is room for sixteen more.
     """
-    tally = writer.variable("tally", f"[{1 << _DIGIT} x i32]").place
-    above, left, digit = (writer.variable(hint) for hint in ("above", "left", "digit"))
-    above.set(0)
-    left.set(wanted)
-    for shift in (24, 16, 8, 0):
-        with writer.loop("clear", 0, 1 << _DIGIT) as clear:
-            writer.statement(f"store i32 0, ptr {writer.at(tally, clear.index)}")
-        with writer.loop("tally", 0, count) as each:
-            word = writer.value("word", f"load i32, ptr {writer.at(floats, each.index)}")
-            magnitude = writer.value("magnitude", f"and i32 {word}, {MAGNITUDE}")
-            wide = writer.value("word", f"zext i32 {magnitude} to i64")
-            same = writer.equal("same", writer.integer("upper", "lshr", wide, shift + _DIGIT), above.get())
-            place = writer.integer("digit", "and", writer.integer("digit", "lshr", wide, shift), (1 << _DIGIT) - 1)
-            _add(writer, writer.at(tally, place), writer.value("one", f"zext i1 {same} to i32"))
-        digit.set((1 << _DIGIT) - 1)
+    # Zeros there reach none of the magnitudes that are tried.
+    writer.statement(f"store {_WORDS} zeroinitializer, ptr {writer.at(floats, count)}, align 4")
+    found = writer.variable("found", "i32")
+    found.set(0)
+    with writer.loop("bit", 0, 31) as place:
+        bit = writer.value("bit", f"trunc i64 {writer.integer('bit', 'lshr', 1 << 30, place.index)} to i32")
+        tried = writer.value("tried", f"or i32 {found.get()}, {bit}")
+        enough = writer.value("enough", f"icmp sge i64 {_reaching(writer, floats, count, tried)}, {wanted}")
+        found.set(writer.value("found", f"select i1 {enough}, i32 {tried}, i32 {found.get()}"))
+    above = _reaching(writer, floats, count, writer.value("above", f"add i32 {found.get()}, 1"))
+    return found.get(), writer.integer("ties", "sub", wanted, above)
 
-        def tallied() -> str:
-            number = writer.value("tallied", f"load i32, ptr {writer.at(tally, digit.get())}")
-            return writer.value("tallied", f"zext i32 {number} to i64")
 
-        with writer.as_long_as("digit", lambda: writer.value("below", f"icmp slt i64 {tallied()}, {left.get()}")):
-            left.set(writer.integer("left", "sub nsw", left.get(), tallied()))
-            digit.add(-1)
-        upper = writer.integer("above", "shl", above.get(), _DIGIT)
-        above.set(writer.integer("above", "or", upper, digit.get()))
-    return writer.value("magnitude", f"trunc i64 {above.get()} to i32"), left.get()
+def _reaching(writer: Writer, floats: str, count: str, least: str) -> str:
+    """How many of the floats have at least this magnitude."""
+    total = writer.variable("total", _WORDS)
+    total.set("zeroinitializer")
+    limits = splat(writer, least)
+    vectors = writer.integer("vectors", "lshr", writer.affine("vectors", (count, 1), constant=LANES - 1), 4)
+    with writer.loop("reaching", 0, vectors) as vector:
+        at = writer.at(floats, writer.affine("place", (vector.index, LANES)))
+        words = writer.value("words", f"load {_WORDS}, ptr {at}, align 4")
+        magnitudes = writer.value("magnitudes", f"and {_WORDS} {words}, splat (i32 {MAGNITUDE})")
+        reaches = writer.value("reaches", f"icmp uge {_WORDS} {magnitudes}, {limits}")
+        one = writer.value("one", f"zext {MASK} {reaches} to {_WORDS}")
+        total.set(writer.value("total", f"add {_WORDS} {total.get()}, {one}"))
+    writer.declare(f"i32 @llvm.vector.reduce.add.v{LANES}i32({_WORDS})")
+    number = writer.value("number", f"call i32 @llvm.vector.reduce.add.v{LANES}i32({_WORDS} {total.get()})")
+    return writer.value("number", f"zext i32 {number} to i64")
+
+
+def splat(writer: Writer, word: str) -> str:
+    """The vector of sixteen i32 that are all this one."""
+    first = writer.value("word", f"insertelement {_WORDS} poison, i32 {word}, i64 0")
+    return writer.value("words", f"shufflevector {_WORDS} {first}, {_WORDS} poison, <{LANES} x i32> zeroinitializer")
 
 
 def share_of(writer: Writer, count: str, density: str) -> str:
@@ -127,9 +143,8 @@ def share_of(writer: Writer, count: str, density: str) -> str:
     return writer.greatest("share", writer.value("share", f"fptosi double {number} to i64"), 1)
 
 
-def _add(writer: Writer, place: str, amount: str) -> None:
-    number = writer.value("number", f"load i32, ptr {place}")
-    writer.statement(f"store i32 {writer.value('number', f'add i32 {number}, {amount}')}, ptr {place}")
+def _word_at(writer: Writer, words: str, index: str) -> str:
+    return writer.value("word.at", f"getelementptr inbounds i64, ptr {words}, i64 {index}")
 
 
 def _signed(word: int) -> int:
