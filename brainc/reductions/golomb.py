@@ -1,7 +1,7 @@
 """How are a gradient's largest entries sent in few bits? Blocks have headers, and the gaps between entries are coded.
 
 Of a segment's n entries, the k = max(1, ⌊n · density⌋) largest are sent, each as the mean of those of its sign in its
-block of columns (`blocks`). They are chosen among more: those beyond the threshold that four times as large a share of
+block of columns (`blocks`). They are chosen among more: those beyond the threshold that eight times as large a share of
 a sample passes. So the volume hardly varies, and a message is no longer than what is wanted takes.
 
 The payload is nothing where nothing is sent, else the bits (`bits`) of block after block: the number of its entries,
@@ -31,7 +31,7 @@ from brainc.reductions.writing import Segment, each_segment
 from brainrun.plan import segments
 from brainrun.plan.schema import Matrix
 
-CANDIDATES = 4
+CANDIDATES = 8
 """So many times the wanted number of entries are expected to pass the sample's threshold."""
 WARMUP = (1 / 4, 1 / 16, 1 / 64, 1 / 256)
 """Densities of the first epochs, where they are above the wanted one (Lin et al. 2018, section 3.3)."""
@@ -84,7 +84,7 @@ def _expected(matrix: Matrix, columns: int, numbers: Numbers) -> float:
 
 def _most_candidates(entries: int, wanted: int) -> int:
     # The sample's largest is passed by few more than n / 1024, however few are wanted.
-    return min(entries, 4 * CANDIDATES * wanted + (entries >> 8))
+    return min(entries, 2 * CANDIDATES * wanted + (entries >> 8))
 
 
 def _scratch(matrix: Matrix, numbers: Numbers) -> int:
@@ -138,7 +138,7 @@ def _encode(name: str) -> str:
 def _largest(segment: Segment, runs: Runs, code: _Code, count: Variable) -> Finds:
     """Stream v into the error and find its largest entries, as many as wanted."""
     writer, entries = segment.writer, runs.entries()
-    most = writer.affine("most", (code.wanted, 4 * CANDIDATES), (writer.integer("most", "lshr", entries, 8), 1))
+    most = writer.affine("most", (code.wanted, 2 * CANDIDATES), (writer.integer("most", "lshr", entries, 8), 1))
     finds = finds_of(segment, runs, start_of(segment, runs), writer.least("most", most, entries), count)
     density = writer.value("density", f"fmul double {segment.number(0)}, {float(CANDIDATES)}")
     finds.take(take_sample(segment, runs).passed_by(density))

@@ -18,6 +18,9 @@ MAGNITUDE = 0x7FFFFFFF
 """The bits of a float32 without its sign."""
 
 _WORDS = f"<{LANES} x i32>"
+_LARGE = 1 << 18
+_SIDE_BY_SIDE = 2
+"""The logarithm of how many samples of a smaller matrix lie side by side."""
 _SHIFT = SAMPLES.bit_length() - 1
 _STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
@@ -60,7 +63,8 @@ def take_sample(segment: Segment, runs: Runs) -> Sample:
     """A sample of v: 1,024 entries, or all where there are fewer.
 
     Column after column, the entries are cut into 1,024 stretches as equal as can be; from each comes one, drawn by the
-    number of the stretch.
+    number of the stretch. Of fewer than 2¹⁸ entries there are 256 stretches, and four come from each, side by side: to
+    read lines here and there takes longer than to stream over all of so few.
     """
     writer = segment.writer
     gradient, error = segment.address(segments.GRADIENT, "gradient"), segment.address(segments.ERROR, "error")
@@ -68,15 +72,25 @@ def take_sample(segment: Segment, runs: Runs) -> Sample:
     into = writer.variable("sample", f"[{SAMPLES + LANES} x float]").place
     offsets = writer.variable("offsets", f"[{SAMPLES} x i64]").place
     count = writer.least("samples", entries, SAMPLES)
-    # Fewer entries than stretches are one each.
+    # Fewer entries than samples are a stretch each.
     stretched = writer.greatest("stretched", entries, SAMPLES)
+    several = writer.value("several", f"icmp slt i64 {stretched}, {_LARGE}")
+    several = writer.value("several", f"select i1 {several}, i64 {_SIDE_BY_SIDE}, i64 0")
+    several = writer.value("several", f"select i1 {writer.equal('all', count, entries)}, i64 0, i64 {several}")
+    beside = writer.affine("beside", (writer.integer("beside", "shl", 1, several), 1), constant=-1)
+    shift = writer.affine("shift", (several, -1), constant=_SHIFT)
     with writer.loop("place", 0, count) as sample:
-        last = writer.affine("last", (sample.index, 1), constant=1)
+        stretch = writer.integer("stretch", "lshr", sample.index, several)
         first, last = (
-            writer.integer("stretch", "lshr", writer.integer("stretch", "mul nsw", number, stretched), _SHIFT)
-            for number in (sample.index, last)
+            writer.integer("stretch.at", "lshr", writer.integer("stretch.at", "mul nsw", number, stretched), shift)
+            for number in (stretch, writer.affine("next", (stretch, 1), constant=1))
         )
-        within = draw_below(writer, seed, sample.index, writer.integer("length", "sub nsw", last, first))
+        room = writer.affine("room", (last, 1), (first, -1), (beside, -1))
+        within = writer.affine(
+            "within",
+            (draw_below(writer, seed, stretch, room), 1),
+            (writer.integer("side", "and", sample.index, beside), 1),
+        )
         entry = writer.affine("entry", (first, 1), (within, 1))
         column = writer.integer("column", "udiv", entry, runs.rows)
         offset = runs.offset(writer.integer("row", "urem", entry, runs.rows), column)

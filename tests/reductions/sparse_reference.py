@@ -196,14 +196,20 @@ def _float(bits: Iterator[str]) -> np.float32:
 
 
 def sample(v: Values, seed: int) -> Values:
-    """1,024 magnitudes of `v[rows, columns]`, one drawn from each of as many stretches, column after column."""
+    """1,024 magnitudes of `v[rows, columns]`: one from each of as many stretches, or four side by side from a quarter.
+
+    The entries are counted column after column.
+    """
     flat = np.abs(v.T.ravel())
     if flat.size <= 1024:
         return flat
+    beside = 4 if flat.size < 2**18 else 1
+    stretches = 1024 // beside
     chosen = []
-    for stretch in range(1024):
-        first, last = stretch * flat.size // 1024, (stretch + 1) * flat.size // 1024
-        chosen.append(first + ((splitmix(seed, stretch) >> 32) * (last - first) >> 32))
+    for stretch in range(stretches):
+        first, last = stretch * flat.size // stretches, (stretch + 1) * flat.size // stretches
+        drawn = first + ((splitmix(seed, stretch) >> 32) * (last - first - beside + 1) >> 32)
+        chosen += range(drawn, drawn + beside)
     return flat[chosen]
 
 

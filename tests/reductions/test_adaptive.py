@@ -48,6 +48,13 @@ def test_what_passes_the_sample_s_threshold_is_sent(
     assert set(entries) == chosen if len(chosen) <= most else set(entries) < chosen and len(entries) == most
 
 
+def test_of_a_large_matrix_single_entries_are_sampled() -> None:
+    v = random(1000, 300, 1)
+    sent = encode(METHOD, panels(v), panels(np.zeros_like(v)), numbers=(1 / 64,), seed=11)
+    entries = all_entries(adaptive_blocks(sent.payload, 1000, 300, 1 / 64))
+    assert set(entries) == passing(v, sample_threshold(v, 11, 1 / 64))
+
+
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize(("rows", "columns"), [(1000, 40), (9, 700), (40_000, 2), (70, 33), (33, 1)])
 def test_the_means_are_those_of_what_is_sent_of_each_block(

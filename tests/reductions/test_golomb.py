@@ -44,7 +44,7 @@ def test_the_largest_are_sent_of_what_passes_the_sample_s_threshold(
     v = gradient.values
     sent = encode(METHOD, gradient, like(gradient, 0.0), numbers=(density,), seed=seed)
     entries = all_entries(golomb_blocks(sent.payload, rows, columns, density))
-    candidates = passing(v, sample_threshold(v, seed, min(1.0, 4 * density)))
+    candidates = passing(v, sample_threshold(v, seed, min(1.0, 8 * density)))
     largest = sorted(candidates, key=lambda place: -abs(v[place]))
     assert set(entries) == set(largest[: wanted(rows * columns, density)])
 
