@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from brainc.codegen.llvm.writer import Writer
 from brainc.operators.operator import Argument
-from brainc.reductions.blocks import Blocks, block_columns, blocks_of, rest_of, wanted_entries, word_of
+from brainc.reductions.blocks import Blocks, block_columns, blocks_of, wanted_entries
 from brainc.reductions.candidates import kept_of, start_of
 from brainc.reductions.finds import finds_of, scratch_bytes
 from brainc.reductions.runs import Runs, runs_of
@@ -148,11 +148,11 @@ def _encode(name: str) -> str:
                         writer.statement(f"store float {mean}, ptr {at}, align 4")
                     next_mean.add(8)
 
-            payload.blocks.settle(finds, payload.blocks.count, tell)
+            settled = payload.blocks.settle(finds, payload.blocks.count, tell)
             kept = kept_of(segment)
             with finds.each(writes=kept.error) as find:
-                payload.put_word(*word_of(writer, find))
-                kept.keep(find.offset, rest_of(writer, find))
+                payload.put_word(*settled.word_of(find))
+                kept.keep(find.offset, settled.rest_of(find))
             length.set(next_mean.get())
         segment.put(segments.LENGTH, length.get())
     return writer.module(name, ["adaptive, encoder: a sample's threshold, what passes it, its means by block"])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
-from brainc.codegen.llvm.writer import Writer
+from brainc.codegen.llvm.writer import Variable, Writer
 from brainc.reductions.finds import Find, Finds, signed
 from brainc.reductions.runs import Runs
 
@@ -48,14 +48,13 @@ class Blocks:
         column = writer.integer("column", "add nsw", first_column, writer.integer("column", "udiv", place, runs.rows))
         return runs.offset(writer.integer("row", "urem", place, runs.rows), column)
 
-    def settle(self, finds: Finds, first_word: str, tell: Callable[[str, str, tuple[str, str]], None]) -> None:
-        """Make the tallies of the columns the means of their blocks.
+    def settle(self, finds: Finds, first_word: str, tell: Callable[[str, str, tuple[str, str]], None]) -> Settled:
+        """Make the tallies of the columns the means of their blocks, which takes the place of the tallies.
 
         `tell` is written for each block: its number, how many of its entries are found, and the means of the positive
-        and of the negative ones, 0 of none. Afterwards a record has, for the entries of its column, the means, the word
-        that comes next, counted from `first_word` on, and how many places of the block come before the column.
+        and of the negative ones, 0 of none. Words are counted from `first_word` on.
         """
-        writer = self.runs.writer
+        writer, settled = self.runs.writer, Settled(self.runs.writer, finds.records)
         next_word = writer.variable("next.word")
         next_word.set(first_word)
         numbers = [writer.variable("number") for _ in range(2)]
@@ -64,29 +63,64 @@ class Blocks:
             for negative in range(2):
                 numbers[negative].set(0)
                 sums[negative].set("0.0")
+            begin = next_word.get()
             first, last = self.columns_of(block.index)
             with writer.loop("column", first, last) as column:
-                record, word = finds.record(column.index), next_word.get()
                 for negative in range(2):
-                    number = writer.value("number", f"load i64, ptr {signed(writer, record, 2, negative)}")
+                    number, total = _tallied(writer, finds, column.index, negative)
                     numbers[negative].add(number)
-                    next_word.add(number)
-                    total = writer.value("sum", f"load double, ptr {signed(writer, record, 0, negative)}")
                     sums[negative].set(writer.value("sum", f"fadd double {sums[negative].get()}, {total}"))
-                before = writer.integer("before", "sub nsw", column.index, first)
-                before = writer.integer("before", "mul nsw", before, self.runs.rows)
-                for place, value in enumerate((word, before)):
-                    writer.statement(f"store i64 {value}, ptr {signed(writer, record, 2, place)}")
-            positive, negative_ = (
-                _mean(writer, total.get(), number.get()) for total, number in zip(sums, numbers, strict=True)
-            )
+            means = _mean(writer, sums[0], numbers[0]), _mean(writer, sums[1], numbers[1])
             with writer.loop("column", first, last) as column:
-                for place, mean in enumerate((positive, negative_)):
-                    at = signed(writer, finds.record(column.index), 0, place)
-                    writer.statement(f"store float {mean}, ptr {at}")
-            tell(
-                block.index, writer.integer("sent", "add nsw", *(each.get() for each in numbers)), (positive, negative_)
-            )
+                # A column is put down where a tally was of one that is no later, so the tally is read first.
+                found = [_tallied(writer, finds, column.index, negative)[0] for negative in range(2)]
+                before = writer.integer("before", "sub nsw", column.index, first)
+                settled.put(
+                    column.index, next_word.get(), writer.integer("before", "mul nsw", before, self.runs.rows), means
+                )
+                for number in found:
+                    next_word.add(number)
+            tell(block.index, writer.integer("sent", "sub nsw", next_word.get(), begin), means)
+        return settled
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the entries of each column need, 16 bytes at `base`.
+
+    The word that comes next and how many places of the block come before the column (i32), and the means of the
+    block's positive and negative entries (float).
+    """
+
+    writer: Writer
+    base: str
+
+    def put(self, column: str, word: str, before: str, means: tuple[str, str]) -> None:
+        """Say what a column needs."""
+        writer, at = self.writer, self._at(column)
+        for place, number in enumerate((word, before)):
+            short = writer.value("short", f"trunc i64 {number} to i32")
+            writer.statement(f"store i32 {short}, ptr {writer.at(at, place)}")
+        for place, mean in enumerate(means):
+            writer.statement(f"store float {mean}, ptr {writer.at(at, 2 + place)}")
+
+    def word_of(self, find: Find) -> tuple[str, str]:
+        """The number of the entry's word, which is taken, and the word: `(place in the block) << 1 | negative`."""
+        writer, at = self.writer, self._at(find.column)
+        number, before = (writer.value("short", f"load i32, ptr {writer.at(at, place)}") for place in range(2))
+        writer.statement(f"store i32 {writer.value('next', f'add i32 {number}, 1')}, ptr {at}")
+        number, before = (writer.value("number", f"zext i32 {short} to i64") for short in (number, before))
+        place = writer.integer("place", "add nsw", before, find.row)
+        return number, writer.integer("word", "or", writer.integer("word", "shl", place, 1), find.negative)
+
+    def rest_of(self, find: Find) -> str:
+        """What the mean of the entry's sign does not say of it."""
+        writer = self.writer
+        at = writer.at(self._at(find.column), writer.affine("sign", (find.negative, 1), constant=2))
+        return writer.value("rest", f"fsub float {find.value}, {writer.value('mean', f'load float, ptr {at}')}")
+
+    def _at(self, column: str) -> str:
+        return self.writer.at(self.base, self.writer.affine("settled", (column, 4)))
 
 
 def blocks_of(runs: Runs, density: str, most_rows: int) -> Blocks:
@@ -106,23 +140,15 @@ def blocks_of(runs: Runs, density: str, most_rows: int) -> Blocks:
     return Blocks(runs, several, writer.integer("blocks", "udiv", up, several))
 
 
-def word_of(writer: Writer, find: Find) -> tuple[str, str]:
-    """The number of the entry's word, taken from its record, and the word: `(place in the block) << 1 | negative`."""
-    number_at = signed(writer, find.record, 2, 0)
-    number = writer.value("number", f"load i64, ptr {number_at}")
-    writer.statement(f"store i64 {writer.affine('number', (number, 1), constant=1)}, ptr {number_at}")
-    before = writer.value("before", f"load i64, ptr {signed(writer, find.record, 2, 1)}")
-    place = writer.integer("place", "add nsw", before, find.row)
-    return number, writer.integer("word", "or", writer.integer("word", "shl", place, 1), find.negative)
+def _tallied(writer: Writer, finds: Finds, column: str, negative: int) -> tuple[str, str]:
+    """How many entries of one sign a column has, and their sum."""
+    record = finds.record(column)
+    number = writer.value("number", f"load i64, ptr {signed(writer, record, 2, negative)}")
+    return number, writer.value("sum", f"load double, ptr {signed(writer, record, 0, negative)}")
 
 
-def rest_of(writer: Writer, find: Find) -> str:
-    """What the mean in the entry's record does not say of it."""
-    mean = writer.value("mean", f"load float, ptr {signed(writer, find.record, 0, find.negative)}")
-    return writer.value("rest", f"fsub float {find.value}, {mean}")
-
-
-def _mean(writer: Writer, total: str, number: str) -> str:
+def _mean(writer: Writer, total: Variable, number: Variable) -> str:
     """`total / number` as a float; 0 of none."""
-    some = writer.value("number", f"sitofp i64 {writer.greatest('number', number, 1)} to double")
-    return writer.value("mean", f"fptrunc double {writer.value('mean', f'fdiv double {total}, {some}')} to float")
+    some = writer.value("number", f"sitofp i64 {writer.greatest('number', number.get(), 1)} to double")
+    mean = writer.value("mean", f"fdiv double {total.get()}, {some}")
+    return writer.value("mean", f"fptrunc double {mean} to float")

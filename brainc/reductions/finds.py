@@ -1,9 +1,8 @@
 """How are the entries that were found kept until all are known? As a list, and as sums and numbers by column.
 
 Scratch holds, in this order: for each visit of the stream where its entries end in the list (i64); the list's places
-(i32, floats of the run) and values (float); and a record of 32 bytes for each column. While entries are tallied a
-record is the sums of the positive and of the negative ones (double) and their numbers (i64); then whoever writes the
-payload puts the means (float, at the same places as the sums) and two numbers of his own.
+(i32, floats of the run) and values (float); and a record of 32 bytes for each column: the sums of its positive and of
+its negative entries (double) and their numbers (i64).
 """
 
 from __future__ import annotations
@@ -33,16 +32,16 @@ def scratch_bytes(matrix: Matrix, most: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """One entry of the list: how many floats into the segment it lies, its row and its value.
+    """One entry of the list: how many floats into the segment it lies, where, and what it is.
 
-    `negative` is the i64 1 where the value is, else 0; `record` belongs to the entry's column.
+    `negative` is the i64 1 where the value is, else 0.
     """
 
     offset: str
     row: str
+    column: str
     value: str
     negative: str
-    record: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ class Finds:
                 column = runs.column_of(visit.run, writer.integer("vector", "lshr", place, LANES.bit_length() - 1))
                 row = runs.row_of(visit.run, place)
                 offset = writer.integer("offset", "add nsw", begin, place)
-                yield Find(offset, row, value, negative, self.record(column))
+                yield Find(offset, row, column, value, negative)
 
     def _ask_ahead(self, matrix: str, begin: str, index: str) -> None:
         """Ask for the memory of an entry that comes later in the run that begins there."""
@@ -151,11 +150,12 @@ class Finds:
         size = writer.affine("bytes", (self.runs.columns, RECORD))
         writer.statement(f"call void @llvm.memset.p0.i64(ptr align 8 {self.records}, i8 0, i64 {size}, i1 false)")
         with self.each() as find:
-            total_at = signed(writer, find.record, 0, find.negative)
+            record = self.record(find.column)
+            total_at = signed(writer, record, 0, find.negative)
             total = writer.value("sum", f"load double, ptr {total_at}")
             wide = writer.value("value", f"fpext float {find.value} to double")
             writer.statement(f"store double {writer.value('sum', f'fadd double {total}, {wide}')}, ptr {total_at}")
-            number_at = signed(writer, find.record, 2, find.negative)
+            number_at = signed(writer, record, 2, find.negative)
             number = writer.value("number", f"load i64, ptr {number_at}")
             writer.statement(f"store i64 {writer.integer('number', 'add', number, 1)}, ptr {number_at}")
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from brainc.codegen.llvm.writer import Variable, Writer
 from brainc.operators.operator import Argument
 from brainc.reductions.bits import BitReader, bits_from, bits_into, rice_bits, write_rice_bits
-from brainc.reductions.blocks import Blocks, block_columns, blocks_of, rest_of, wanted_entries, word_of
+from brainc.reductions.blocks import Blocks, block_columns, blocks_of, wanted_entries
 from brainc.reductions.candidates import kept_of, start_of
 from brainc.reductions.finds import Finds, finds_of, scratch_bytes
 from brainc.reductions.runs import Runs, runs_of
@@ -162,14 +162,14 @@ def _write(segment: Segment, code: _Code, finds: Finds) -> str:
         writer.statement(f"store i64 {sent}, ptr {writer.at(at, 2)}")
 
     finds.tally()
-    code.blocks.settle(finds, "0", tell)
+    settled = code.blocks.settle(finds, "0", tell)
     kept = kept_of(segment)
     with finds.each(writes=kept.error) as find:
-        number, word = word_of(writer, find)
+        number, word = settled.word_of(find)
         writer.statement(
             f"store i32 {writer.value('word', f'trunc i64 {word} to i32')}, ptr {writer.at(words, number)}"
         )
-        kept.keep(find.offset, rest_of(writer, find))
+        kept.keep(find.offset, settled.rest_of(find))
     begin, last = writer.variable("begin"), writer.variable("last")
     begin.set(0)
     with writer.loop("block", 0, code.blocks.count) as block:
