@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from brainc.codegen.factoring import factoring_flops, factoring_text
 from brainc.codegen.llvm.registers import RegisterFile
 from brainc.codegen.loops.emit import emit
 from brainc.codegen.loops.region import region_text
@@ -12,6 +13,7 @@ from brainc.codegen.products import refuses as product_refuses
 from brainc.codegen.products import write_product
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
+from brainc.ir.factoring import Factoring, operands_of
 from brainc.ir.kernel import Kernel, KernelText, storage_of
 from brainc.ir.schedule import Copy, Run, reads, writes
 from brainrun.plan.storage import stored_bytes
@@ -39,6 +41,9 @@ def emitted(run: Run, registers: RegisterFile) -> Emitted:
     match run.work:
         case Copy() as copy:
             return Emitted(region_text(copy), (copy.target.name, copy.source.name), 0, moved)
+        case Factoring() as step:
+            operands = tuple(value.name for value in operands_of(step))
+            return Emitted(factoring_text(step), operands, factoring_flops(step), moved)
         case Kernel(core=ts.Contract() as core) as kernel:
             text, operands = write_product(kernel, core, registers)
             return Emitted(text, operands, ts.flops(core) + _epilogue_flops(kernel), moved)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from brainc.codegen.emit import Emitted, emitted, refuses
 from brainc.codegen.llvm.registers import RegisterFile
 from brainc.ir import schedule as sc
+from brainc.ir.factoring import CONTEXT, Factoring
 from brainc.ir.kernel import KernelText, storage_of
 from brainc.ir.schedule import RankProcedure
 from brainc.ir.sharded import Procedure, ShardedProgram, held
 from brainc.ir.tensor import Value
 from brainc.reductions.parts import coders
-from brainc.schedule.fuse import CONTEXT, fuse
+from brainc.schedule.fuse import fuse
 from brainc.schedule.localise import localise
 from brainc.schedule.memory import aligned, lifetimes, place
 from brainc.schedule.momentum import momentum_first
@@ -52,7 +53,7 @@ def schedule(program: ShardedProgram, procedure: Procedure, data: int, model: in
 def build(program: ShardedProgram, data: int, model: int, registers: RegisterFile) -> Built:
     """The program of the rank at (data, model)."""
     scheduled = {name: schedule(program, procedure, data, model) for name, procedure in program.procedures}
-    resident = (*_resident(program, data, model), *_errors(scheduled.values()))
+    resident = (*_resident(program, data, model), *_kept(scheduled.values()))
     offset = 0
     buffers = []
     for buffer in resident:
@@ -99,13 +100,20 @@ def _resident(program: ShardedProgram, data: int, model: int) -> tuple[Buffer, .
     return tuple(found)
 
 
-def _errors(scheduled: Iterable[Scheduled]) -> Iterable[Buffer]:
-    """What reductions have not sent yet, laid out as the gradients are."""
+def _kept(scheduled: Iterable[Scheduled]) -> Iterable[Buffer]:
+    """What reductions keep for the next step: what they have not sent yet, and factors to begin with."""
     for step in (step for each in scheduled for step in each.procedure.steps):
-        if isinstance(step, sc.Start) and isinstance(step.transfer, sc.Reduction):
-            for error in (part.error for part in step.transfer.parts if part.error is not None):
-                storage = storage_of(error)
-                yield Buffer(error.name, "error", "f32", storage, 0, stored_bytes("f32", storage))
+        match step:
+            case sc.Start(transfer=sc.Reduction(parts=parts)):
+                yield from (_lasting(part.error, "error") for part in parts if part.error is not None)
+            case sc.Run(work=Factoring(stage="left", factors=factors)):
+                yield _lasting(factors.error, "error")
+                yield _lasting(factors.right, "state")
+
+
+def _lasting(value: Value, role: schema.BufferRole) -> Buffer:
+    storage = storage_of(value)
+    return Buffer(value.name, role, "f32", storage, 0, stored_bytes("f32", storage))
 
 
 class _Layout:

@@ -3,7 +3,7 @@
 A transfer's messages are taken where it starts and arrive where it is awaited; between the two, what will be written
 holds not-a-number, so that a step which touches it too early spoils the result. Names that stand for the same memory
 share it here too, so that sums and updates in place are proven as they will be done. Gradients are summed exactly,
-whatever their scheme: what schemes do to them is their own matter.
+whatever their scheme: what encoders do to them is their own matter. Those that are summed by factors are not.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from brainc.evaluate import program as reference
+from brainc.evaluate.factoring import factored
 from brainc.evaluate.grid import Place, first_sample, places
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
+from brainc.ir.factoring import CONTEXT, Factoring, read_by, written_by
 from brainc.ir.kernel import Extra, Kernel
 from brainc.ir.schedule import Copy, Exchange, Feed, Local, Reduction, Run, Start, Step, Sum, Transfer, Wait, Written
 from brainc.ir.tensor import Value
@@ -32,13 +34,13 @@ class Script:
     """What one rank is fed and does; `aliases` are further names for the same memory."""
 
     feeds: tuple[Feed, ...]
-    steps: tuple[Step | ts.Operation | Copy, ...]
+    steps: tuple[Step | ts.Operation | Copy | Factoring, ...]
     aliases: tuple[tuple[str, str], ...]
 
 
 def blocking(feeds: tuple[Feed, ...], items: Iterable[Local]) -> Script:
     """A rank's items before they are fused and reordered: each transfer is awaited as soon as it is started."""
-    steps: list[Step | ts.Operation | Copy] = []
+    steps: list[Step | ts.Operation | Copy | Factoring] = []
     aliases: dict[str, str] = {}
     for item in items:
         match item:
@@ -157,6 +159,8 @@ class _Rank:
                 self._copy(copy)
             case Run(work=Kernel() as kernel):
                 self._run(kernel)
+            case Run(work=Factoring() as factoring) | (Factoring() as factoring):
+                self._factor(factoring)
             case operation:
                 assert not isinstance(operation, Run)
                 for value, array in zip(ts.results_of(operation), self._evaluated(operation), strict=True):
@@ -231,6 +235,15 @@ class _Rank:
         assert target[into].shape == source[out].shape == (copy.samples, copy.features)
         target[into] = source[out] + (target[into] if copy.verb == "add" else 0.0)
         self.memory.write(copy.target, target)
+
+    def _factor(self, work: Factoring) -> None:
+        """Do a step of factoring; what it keeps from step to step is zero at the start."""
+        seed, step = self.draw
+        for value in (work.factors.error, work.factors.right):
+            self.memory.arrays.setdefault(value.name, np.zeros(value.shape))
+        given = {value.name: self.memory.read(value) for value in read_by(work) if value != CONTEXT}
+        for value, array in zip(written_by(work), factored(work, given, seed=seed, step=step), strict=True):
+            self.memory.write(value, array)
 
     def _evaluated(self, operation: ts.Operation) -> tuple[Array, ...]:
         """The results of an operation, not yet written."""

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, assert_never
 
+from brainc.ir import factoring
 from brainc.ir import tensor as ts
+from brainc.ir.factoring import Factoring
 from brainc.ir.kernel import Kernel
 from brainc.ir.origin import Origin
 from brainc.ir.scheme import Scheme
@@ -77,7 +79,8 @@ class Reduced:
     """One gradient of a reduction: `value` becomes its sum in place, and is named `result` from then on.
 
     `error` is what this rank has not sent of it yet; None for a scheme that sends everything. Where `value` is a
-    velocity, `velocity` is the memory of it, from which what is sent is taken out.
+    velocity, `velocity` is the memory of it, from which what is sent is taken out. Where it is a factor of a gradient,
+    `factor_of` is that gradient, and the value is sent as it is, whatever the scheme.
     """
 
     value: Value
@@ -86,6 +89,7 @@ class Reduced:
     scheme: Scheme
     origin: Origin = field(compare=False, repr=False)
     velocity: Value | None = None
+    factor_of: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +110,15 @@ class Reduction:
 
 
 Transfer: TypeAlias = Sum | Exchange | Reduction
-Local: TypeAlias = ts.Operation | Copy | Transfer
+Local: TypeAlias = ts.Operation | Copy | Factoring | Transfer
 """What a rank does, before operations are made into kernels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run a kernel, or a copy between regions."""
+    """Run a kernel, a copy between regions, or a step of factoring a gradient."""
 
-    work: Kernel | Copy
+    work: Kernel | Copy | Factoring
     phase: StepPhase
     origin: Origin = field(compare=False, repr=False)
 
@@ -187,6 +191,8 @@ def reads(item: Local | Item) -> tuple[Value, ...]:
             return (*(placed.value for placed in operands), *(extra.placed.value for extra in extras))
         case Run(work=Copy() as copy):
             return reads(copy)
+        case (Factoring() as step) | Run(work=Factoring() as step):
+            return factoring.read_by(step)
         case _:
             assert not isinstance(item, Run)
             return ts.operands_of(item)
@@ -208,6 +214,8 @@ def writes(item: Local | Item) -> tuple[Value, ...]:
             return tuple(store.target.value for store in stores)
         case Run(work=Copy(target=target)):
             return (target,)
+        case (Factoring() as step) | Run(work=Factoring() as step):
+            return factoring.written_by(step)
         case _:
             assert not isinstance(item, Run)
             return ts.results_of(item)
@@ -222,6 +230,8 @@ def step_text(step: Step) -> str:
             return f"wait   {transfer.name}"
         case Run(work=Copy(verb=verb)):
             return f"{verb:<6} {writes(step)[0].name} ← {reads(step)[0].name}"
+        case Run(work=Factoring(stage=stage, factors=factors)):
+            return f"factor {factors.gradient.name}: {stage}"
         case Run(work=Kernel(core=core, stores=stores)):
             made = ", ".join(store.target.value.name for store in stores)
             return f"run    {made} = {ts.operation_text(core)}" + (" …" if len(stores) > 1 else "")

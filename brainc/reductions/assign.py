@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 from brainc.ir.kernel import storage_of
 from brainc.ir.scheme import SUM, Auto, Scheme
@@ -10,7 +11,7 @@ from brainc.ir.sharded import ShardedProgram, held
 from brainc.ir.tensor import Value
 from brainc.machine.description import Machine
 from brainc.reductions.choose import cheapest
-from brainc.reductions.table import METHODS
+from brainc.reductions.table import FACTORISATIONS, METHODS
 
 
 def assigned(
@@ -18,8 +19,9 @@ def assigned(
 ) -> tuple[tuple[str, Scheme], ...]:
     """The scheme of every trained parameter of a program spread over a mesh, by the parameter's name.
 
-    Tensors of one axis are summed as they are where the method says so. `auto` looks at the first rank's part, which no
-    other is larger than, and at as many members as there are replicas.
+    Tensors of one axis are summed as they are where the method says so, and those for which factors do not pay. That
+    and `auto` are decided by the first rank's part, which no other is larger than, and by as many members as there are
+    replicas.
     """
     found = []
     members = program.mesh.data if program.mesh.data > 1 else program.mesh.model
@@ -27,11 +29,19 @@ def assigned(
         if not parameter.trained:
             continue
         scheme = by_layer.get(parameter.origin.layer, SUM)
+        parts = held(parameter.value, layout, program.mesh, 0, 0)
+        shape = tuple(part.stop - part.start for part in parts)
         if isinstance(scheme, Auto):
-            parts = held(parameter.value, layout, program.mesh, 0, 0)
-            shape = tuple(part.stop - part.start for part in parts)
             scheme = cheapest(storage_of(Value("", shape, False)), members, machine)
-        if len(parameter.value.shape) == 1 and METHODS[scheme.method].sums_vectors:
+        if not _suits(scheme, shape):
             scheme = SUM
         found.append((parameter.value.name, scheme))
     return tuple(found)
+
+
+def _suits(scheme: Scheme, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor of this shape is to be reduced by it, rather than summed as it is."""
+    if scheme.method in FACTORISATIONS:
+        record = FACTORISATIONS[scheme.method]
+        return len(shape) > 1 and record.pays(prod(shape[1:]), shape[0], scheme.numbers)
+    return len(shape) != 1 or not METHODS[scheme.method].sums_vectors

@@ -8,7 +8,7 @@ from math import prod
 from brainc.ir.kernel import KernelText
 from brainc.ir.scheme import Scheme
 from brainc.ir.sharded import slices
-from brainc.reductions.table import METHODS, scheme_text
+from brainc.reductions.table import method_of, scheme_text
 from brainrun.plan.schema import LANES, Lanes, Matrix, Panels, Part, Plain, Storage
 from brainrun.plan.storage import stored_elements
 
@@ -31,10 +31,18 @@ def matrix_of(storage: Storage, *, by_column: bool) -> Matrix:
 
 
 def part_of(
-    gradient: str, error: str, velocity: str, storage: Storage, scheme: Scheme, members: int, layer: str
+    gradient: str,
+    error: str,
+    velocity: str,
+    storage: Storage,
+    scheme: Scheme,
+    members: int,
+    layer: str,
+    *,
+    factor_of: str = "",
 ) -> Part:
-    """The gradient in the buffer of this name, under its scheme, as the plan has it."""
-    method = METHODS[scheme.method]
+    """The gradient (or a factor of it) in the buffer of this name, under its scheme, as the plan has it."""
+    method = method_of(scheme)
     matrix = matrix_of(storage, by_column=method.by_column)
     owned = slices(matrix.columns, members)
     warmup = method.warmup(scheme.numbers)
@@ -56,6 +64,7 @@ def part_of(
         layer=layer,
         velocity=velocity,
         warmup=warmup,
+        factor_of=factor_of,
     )
 
 
@@ -65,7 +74,7 @@ def expected_bytes(parts: tuple[tuple[Part, Scheme], ...], members: int, node: i
     `node` members share a node; what they send each other within it is not counted.
     """
     each = sum(
-        METHODS[scheme.method].expected(part.matrix, own.stop - own.start, scheme.numbers)
+        method_of(scheme).expected(part.matrix, own.stop - own.start, scheme.numbers)
         for part, scheme in parts
         for own in part.owned
     )
@@ -75,7 +84,7 @@ def expected_bytes(parts: tuple[tuple[Part, Scheme], ...], members: int, node: i
 @cache
 def coders(scheme: Scheme) -> tuple[KernelText, KernelText]:
     """The scheme's kernels, encoder and decoder; their extent is whatever number of segments they are called with."""
-    method = METHODS[scheme.method]
+    method = method_of(scheme)
     encode, decode = encoder(scheme), decoder(scheme)
     return _kernel(encode, method.encode(encode)), _kernel(decode, method.decode(decode))
 
@@ -86,9 +95,9 @@ def _kernel(name: str, text: str) -> KernelText:
 
 def encoder(scheme: Scheme) -> str:
     """The name of the scheme's encoder."""
-    return f"encode_{scheme.method}"
+    return f"encode_{method_of(scheme).name}"
 
 
 def decoder(scheme: Scheme) -> str:
     """The name of the scheme's decoder."""
-    return f"decode_{scheme.method}"
+    return f"decode_{method_of(scheme).name}"

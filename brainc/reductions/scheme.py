@@ -1,7 +1,8 @@
-"""What is a reduction scheme? The one record from which the language, docs, plans, kernels and tests read.
+"""What is a reduction scheme? A record from which the language, docs, plans, kernels and tests read.
 
 A scheme says what a rank sends of a gradient, seen as a matrix whose columns are the weights into one output unit (or
-filter). With error feedback nothing is dropped: what is not sent now is sent later.
+filter). With error feedback nothing is dropped: what is not sent now is sent later. Most schemes
+are a way to encode columns, a `Method`; a `Factorisation` sends factors of the matrix in its place.
 """
 
 from __future__ import annotations
@@ -53,3 +54,21 @@ class Method:
     corrects_momentum: bool = False
     warmup: Callable[[Numbers], tuple[Numbers, ...]] = no_warmup
     sums_vectors: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Factorisation:
+    """A scheme of the language that sends factors of a gradient in its place, each as it is; the rest is kept.
+
+    `brainc.ir.factoring` says how they are made. Tensors for which it does not pay are summed as they are.
+
+    rank(numbers): how many vectors a factor has.
+    pays(rows, columns, numbers): whether factors are worth their making.
+    """
+
+    name: str
+    summary: str
+    source: str
+    arguments: tuple[Argument, ...]
+    rank: Callable[[Numbers], int]
+    pays: Callable[[int, int, Numbers], bool]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from brainc.ir.scheme import Scheme
 from brainc.reductions.adaptive import ADAPTIVE
 from brainc.reductions.golomb import GOLOMB
+from brainc.reductions.lowrank import LOWRANK
 from brainc.reductions.onebit import ONEBIT
-from brainc.reductions.scheme import Method
+from brainc.reductions.scheme import Factorisation, Method
 from brainc.reductions.sum import SUM_METHOD
 from brainc.reductions.threshold import THRESHOLD
 
@@ -20,11 +21,30 @@ METHODS: dict[str, Method] = {
         GOLOMB,
     )
 }  # fmt: skip
+"""Those that encode columns."""
+
+FACTORISATIONS: dict[str, Factorisation] = {LOWRANK.name: LOWRANK}
+"""Those that send factors."""
+
+
+def names() -> tuple[str, ...]:
+    """What the language calls them."""
+    return (*METHODS, *FACTORISATIONS)
+
+
+def record_of(name: str) -> Method | Factorisation:
+    """The scheme of this name. KeyError where there is none."""
+    return METHODS.get(name) or FACTORISATIONS[name]
+
+
+def method_of(scheme: Scheme) -> Method:
+    """How tensors are sent under a scheme; factors are sent as they are."""
+    return SUM_METHOD if scheme.method in FACTORISATIONS else METHODS[scheme.method]
 
 
 def scheme_text(scheme: Scheme) -> str:
     """The scheme as a user writes it: `sum`, `adaptive(density=0.015625)`."""
-    arguments = METHODS[scheme.method].arguments
+    arguments = record_of(scheme.method).arguments
     given = (
         f"{argument.name}={_number_text(number)}" for argument, number in zip(arguments, scheme.numbers, strict=True)
     )

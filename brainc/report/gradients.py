@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from brainc.reductions.parts import matrix_of
 from brainc.report.messages import ELEMENT_BYTES, all_reduce_bytes
 from brainc.report.timeline import CODING
 from brainc.report.words import bytes_text, ratio_text
 from brainrun.plan.figures import most_bytes
-from brainrun.plan.schema import Interval, Plan, Rank, Reduction, Start
+from brainrun.plan.schema import Interval, Part, Plan, Rank, Reduction, Start, Storage
 
 
 @dataclass(frozen=True, slots=True)
 class TensorFact:
-    """One gradient of a reduction, and the scheme that makes it small."""
+    """One gradient of a reduction, and the scheme that makes it small.
+
+    A gradient that is summed by its factors is in two reductions.
+    """
 
     tensor: str
     scheme: str
     rows: int
     columns: int
+    share: float = 1.0
+    """How much of the gradient the reduction stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +53,17 @@ class ReductionTime:
 
 def reductions_of(plan: Plan, rank: Rank) -> tuple[ReductionFact, ...]:
     """The reductions that a rank starts in a training step, in the order in which it starts them."""
-    procedure = plan.programs[rank.program].train
-    transfers = {transfer.name: transfer for transfer in procedure.transfers}
-    started = (transfers[step.transfer] for step in procedure.steps if isinstance(step, Start))
-    return tuple(_fact(transfer) for transfer in started if isinstance(transfer, Reduction))
+    program = plan.programs[rank.program]
+    storages = {buffer.name: buffer.storage for buffer in program.buffers}
+    transfers = {transfer.name: transfer for transfer in program.train.transfers}
+    started = (transfers[step.transfer] for step in program.train.steps if isinstance(step, Start))
+    return tuple(_fact(transfer, storages) for transfer in started if isinstance(transfer, Reduction))
 
 
-def _fact(reduction: Reduction) -> ReductionFact:
+def _fact(reduction: Reduction, storages: Mapping[str, Storage]) -> ReductionFact:
     members = len(reduction.parts[0].owned)
-    tensors = tuple(
-        TensorFact(tensor_name(part.gradient), part.scheme, part.matrix.rows, part.matrix.columns)
-        for part in reduction.parts
-    )
-    entries = sum(tensor.rows * tensor.columns for tensor in tensors)
+    tensors = tuple(_tensor(part, storages) for part in reduction.parts)
+    entries = round(sum(tensor.share * tensor.rows * tensor.columns for tensor in tensors))
     return ReductionFact(
         name=reduction.name,
         group=reduction.group,
@@ -69,6 +73,13 @@ def _fact(reduction: Reduction) -> ReductionFact:
         predicted_bytes=reduction.expected_bytes,
         bound_bytes=most_bytes(reduction),
     )
+
+
+def _tensor(part: Part, storages: Mapping[str, Storage]) -> TensorFact:
+    if not part.factor_of:
+        return TensorFact(tensor_name(part.gradient), part.scheme, part.matrix.rows, part.matrix.columns)
+    matrix = matrix_of(storages[part.factor_of], by_column=True)
+    return TensorFact(tensor_name(part.factor_of), part.scheme, matrix.rows, matrix.columns, 0.5)
 
 
 def tensor_name(gradient: str) -> str:
@@ -95,11 +106,11 @@ def ratio(reductions: Sequence[ReductionFact]) -> float:
 
 def tensors_by_scheme(reductions: Iterable[ReductionFact]) -> dict[str, list[str]]:
     """The tensors that go by each scheme."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     for reduction in reductions:
         for tensor in reduction.tensors:
-            found.setdefault(tensor.scheme, []).append(tensor.tensor)
-    return found
+            found.setdefault(tensor.scheme, {})[tensor.tensor] = None
+    return {scheme: list(tensors) for scheme, tensors in found.items()}
 
 
 def saving_text(reductions: Sequence[ReductionFact]) -> str:

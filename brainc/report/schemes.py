@@ -12,9 +12,9 @@ from brainc.graph.arguments import WANTED, argument_text
 from brainc.ir.scheme import Scheme
 from brainc.operators.operator import Argument, Required
 from brainc.reductions.parts import matrix_of
-from brainc.reductions.scheme import Method
-from brainc.reductions.table import METHODS, scheme_text
-from brainrun.plan.schema import Panels, Plain, Storage
+from brainc.reductions.scheme import Factorisation, Method
+from brainc.reductions.table import FACTORISATIONS, METHODS, scheme_text
+from brainrun.plan.schema import LANES, Panels, Plain, Storage
 
 EXAMPLES: tuple[tuple[str, Storage], ...] = (
     ("`dense`, 1,024 inputs, 1,024 outputs", Panels(1024, 1024)),
@@ -39,7 +39,8 @@ def placed(page: str, place: str, text: str) -> str:
 
 def schemes_text() -> str:
     """Every scheme with its arguments, and what each makes of the examples, in Markdown."""
-    return "\n".join([*map(_scheme, METHODS.values()), *_sizes()]) + "\n"
+    told = (*map(_scheme, METHODS.values()), *map(_factorisation, FACTORISATIONS.values()))
+    return "\n".join([*told, *_sizes()]) + "\n"
 
 
 def _scheme(method: Method) -> str:
@@ -54,6 +55,21 @@ def _scheme(method: Method) -> str:
         numbers = ", ".join(scheme_text(Scheme(method.name, each)) for each in first)
         lines.append(f"- Its first epochs, one after the other, are `{numbers}`.")
     return "\n".join([*lines, ""])
+
+
+def _factorisation(scheme: Factorisation) -> str:
+    return "\n".join(
+        [
+            f"### {scheme.name}\n",
+            f"{scheme.summary} {scheme.source}.\n",
+            *map(_argument, scheme.arguments),
+            "- A gradient is seen column by column, one for each output or filter; both factors are summed as they"
+            " are, and what their product does not say is kept for later steps.",
+            "- Tensors of one axis, and those whose factors would take half their bytes or more, are summed as they"
+            " are.",
+            "",
+        ]
+    )
 
 
 def _argument(argument: Argument) -> str:
@@ -79,9 +95,16 @@ def _sizes() -> Iterator[str]:
             bound = max(method.bound(matrix, matrix.columns, numbers) for numbers in stages)
             plain = 4 * matrix.rows * matrix.columns
             yield f"| {what} | `{scheme_text(scheme)}` | {predicted:,.0f} | {bound:,} | {plain / predicted:.1f} |"
+        for record in FACTORISATIONS.values():
+            scheme, matrix = _example(record), matrix_of(storage, by_column=True)
+            if record.pays(matrix.rows, matrix.columns, scheme.numbers):
+                vectors = 4 * LANES * record.rank(scheme.numbers)
+                sent = vectors * (-(-matrix.rows // LANES) + -(-matrix.columns // LANES))
+                ratio = 4 * matrix.rows * matrix.columns / sent
+                yield f"| {what} | `{scheme_text(scheme)}` | {sent:,} | {sent:,} | {ratio:.1f} |"
 
 
-def _example(method: Method) -> Scheme:
+def _example(method: Method | Factorisation) -> Scheme:
     """The scheme with its defaults, and the examples' numbers for what has none."""
     numbers = []
     for argument in method.arguments:

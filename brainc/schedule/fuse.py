@@ -16,13 +16,11 @@ from typing import TypeAlias
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
 from brainc.ir.expression import Expression, Operand
+from brainc.ir.factoring import CONTEXT, Factoring
 from brainc.ir.kernel import Access, Extra, Kernel, Store, placed, storage_of
 from brainc.ir.schedule import Copy, Exchange, Item, Reduction, Run, Sum, reads, writes
 from brainc.ir.tensor import Value
 from brainc.schedule.localise import LocalProcedure
-
-CONTEXT = Value("context", (3,), False)
-"""Seed, step and first sample, which random draws read; set by the runtime."""
 
 Refuses: TypeAlias = Callable[[Kernel], bool]
 """Whether the code generators could not write this kernel."""
@@ -63,7 +61,7 @@ class _Fusion:
                 case ts.View(result=result, source=source):
                     self.aliases[result.name] = self.aliases.get(source.name, source.name)
                     self.readers[self.aliases[result.name]] += self.readers[result.name] - 1
-                case Copy():
+                case Copy() | Factoring():
                     self._place(Run(item, "message", item.origin))
                 case ts.Map() | ts.Update():
                     self._place_or_join(item)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import Literal, TypeAlias
 
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
-from brainc.ir.schedule import Copy, Exchange, Feed, Local, Reduced, Reduction, Sending, Sum, Written
+from brainc.ir.schedule import Copy, Exchange, Feed, Local, Reduced, Sending, Sum, Written
 from brainc.ir.scheme import SUM
 from brainc.ir.sharded import (
     Layout,
@@ -22,7 +23,8 @@ from brainc.ir.sharded import (
     kind,
 )
 from brainc.ir.tensor import Result, Value
-from brainc.reductions.table import METHODS
+from brainc.reductions.table import FACTORISATIONS, METHODS
+from brainc.schedule.factoring import by_factors
 from brainc.schedule.reduction import reduction
 from brainrun.plan.schema import Slice
 
@@ -162,7 +164,7 @@ class _Share:
         if what == "all_reduce":
             over_data, over_model = move.before.data == Partial(), move.before.model == Partial()
             group: Group = ("world" if over_model else "data") if over_data else "model"
-            yield self._summed(move, group, source, result)
+            yield from self._summed(move, group, source, result)
             return
         mine, wanted = (self._region(move.source, layout, self.model) for layout in (move.before, move.after))
         if what == "local":
@@ -170,7 +172,7 @@ class _Share:
             return
         yield from self._exchange(move, what, result, source)
 
-    def _summed(self, move: Redistribute, group: Group, source: Value, result: Value) -> Sum | Reduction:
+    def _summed(self, move: Redistribute, group: Group, source: Value, result: Value) -> Iterator[Local]:
         """The sum over the group: for a parameter's gradient as its scheme says, and node by node.
 
         Where all members share one node, or nodes hold unequal numbers of them, none sum among themselves first.
@@ -178,13 +180,18 @@ class _Share:
         parameter = self.parameters.get(move.result.name)
         members = {"data": self.program.mesh.data, "world": self.program.mesh.data * self.program.mesh.model}
         if parameter is None or group not in members:
-            return Sum(f"sum of {move.source.name}", group, source, result, move.origin)
+            yield Sum(f"sum of {move.source.name}", group, source, result, move.origin)
+            return
         scheme = dict(self.program.schemes).get(parameter, SUM)
-        error = replace(source, name=f"{parameter}.error") if METHODS[scheme.method].keeps_error else None
-        reduced = Reduced(source, result, error, scheme, move.origin)
         node = self.program.node // (self.program.mesh.model if group == "data" else 1)
         whole_nodes = 1 < node < members[group] and members[group] % node == 0
-        return reduction(group, members[group], (reduced,), move.origin, node=node if whole_nodes else 1)
+        summed = partial(reduction, group, members[group], node=node if whole_nodes else 1)
+        if scheme.method in FACTORISATIONS:
+            yield from by_factors(parameter, source, scheme, move.origin, summed)
+            yield ts.View(result, source, move.phase, move.origin)
+            return
+        error = replace(source, name=f"{parameter}.error") if METHODS[scheme.method].keeps_error else None
+        yield summed((Reduced(source, result, error, scheme, move.origin),), move.origin)
 
     def _exchange(self, move: Redistribute, what: ExchangeKind, result: Value, source: Value) -> Iterator[Local]:
         """Pack what each peer wants of mine, exchange, and unpack (or add up) what I want of theirs."""

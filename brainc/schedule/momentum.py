@@ -14,7 +14,7 @@ from brainc.ir import tensor as ts
 from brainc.ir.expression import Apply, Constant, Expression, Operand
 from brainc.ir.schedule import Local, Reduced, Reduction
 from brainc.ir.tensor import Value
-from brainc.reductions.table import METHODS
+from brainc.reductions.table import method_of
 from brainc.schedule.localise import LocalProcedure
 
 
@@ -26,7 +26,7 @@ def momentum_first(procedure: LocalProcedure) -> LocalProcedure:
     for item in procedure.items:
         match item:
             case Reduction(parts=(Reduced(scheme=scheme, result=result) as part,)) if (
-                METHODS[scheme.method].corrects_momentum
+                method_of(scheme).corrects_momentum
                 and (update := updates.get(result.name)) is not None
                 and (decay := _decay(update)) is not None
             ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brainc.ir.factoring import Factoring
 from brainc.ir.schedule import Item, Reduction, Run, Start, Step, Sum, Transfer, Wait, reads, writes
 from brainc.ir.tensor import Value
 from brainc.schedule.buckets import in_buckets
@@ -49,13 +50,13 @@ def overlap(items: tuple[Item, ...], aliases: dict[str, str]) -> tuple[Step, ...
 def _sums_early(items: tuple[Item, ...], aliases: dict[str, str]) -> list[Item]:
     """The items with each sum right behind the last one before it that touches its memory: the maker of its term.
 
-    So the sum of a layer's gradient is under way while the layers below still propagate theirs.
+    So the sum of a layer's gradient is under way while the layers below still propagate theirs. The same holds for what
+    makes the first factor of a gradient, which finds the gradient in the caches.
     """
     ordered: list[Item] = []
     for item in items:
         place = len(ordered)
-        if isinstance(item, Sum | Reduction):
-            memory = _names(writes(item), aliases)
+        if memory := _names(_ready_with(item), aliases):
             while place and not memory & _names((*reads(ordered[place - 1]), *writes(ordered[place - 1])), aliases):
                 place -= 1
             # Behind the sums that already stand there: their order is that in which they are needed.
@@ -63,6 +64,17 @@ def _sums_early(items: tuple[Item, ...], aliases: dict[str, str]) -> list[Item]:
                 place += 1
         ordered.insert(place, item)
     return ordered
+
+
+def _ready_with(item: Item) -> tuple[Value, ...]:
+    """The values after whose last mention an item that is to be done early is placed; none for other items."""
+    match item:
+        case Sum() | Reduction():
+            return writes(item)
+        case Run(work=Factoring(stage="prepare" | "left", factors=factors)):
+            return (factors.gradient, factors.error, factors.right)
+        case _:
+            return ()
 
 
 def _needed(item: Item, under_way: list[Transfer], aliases: dict[str, str]) -> Transfer:

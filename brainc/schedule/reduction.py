@@ -50,6 +50,7 @@ def _planned(
             part.scheme,
             members,
             part.origin.layer,
+            factor_of="" if part.factor_of is None else buffer(part.factor_of.name),
         )
         for part in reduced
     )

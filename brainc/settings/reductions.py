@@ -9,7 +9,7 @@ from brainc.ir.graph import LayerGraph, Node
 from brainc.ir.scheme import AUTO, SUM, Auto, Scheme
 from brainc.operators.operator import Refusal
 from brainc.operators.table import OPERATORS, TO_COME
-from brainc.reductions.table import METHODS
+from brainc.reductions.table import names, record_of
 from brainc.settings.reading import choose, read_arguments, real
 from brainlang import program as language
 from brainlang.diagnostics import Report, listed
@@ -17,8 +17,7 @@ from brainlang.program import For, ListOf
 from brainlang.source import Span
 
 Reduction: TypeAlias = Scheme | Auto
-REDUCTIONS = (*METHODS, "auto")
-REDUCTIONS_TO_COME = ("lowrank",)
+REDUCTIONS = (*names(), "auto")
 LEAST, MOST = 1.2e-38, 3.4e38
 """Between these, and their negatives, float32 has every number to its full precision."""
 _THE_REST = ""  # no layer and no operator is called so
@@ -53,10 +52,10 @@ def with_gradients(graph: LayerGraph) -> dict[str, Node]:
 
 def _reduction(report: Report, value: language.Value) -> Reduction | None:
     """`auto`, or a scheme with its numbers; None where it is neither, which is reported."""
-    call = choose(report, "reduction", value, (REDUCTIONS, REDUCTIONS_TO_COME))
+    call = choose(report, "reduction", value, (REDUCTIONS, ()))
     if call is None:
         return None
-    arguments = () if call.function == "auto" else METHODS[call.function].arguments
+    arguments = () if call.function == "auto" else record_of(call.function).arguments
     given = read_arguments(report, call, arguments)
     if given is None:
         return None

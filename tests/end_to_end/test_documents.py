@@ -21,7 +21,7 @@ WORDS = (
     *(*train.KEYS, *train.KEYS_TO_COME, *train.SCHEDULES, *train.SCHEDULES_TO_COME),
     *(*train.PRECISIONS_TO_COME, *train.ALGORITHMS, *train.ALGORITHMS_TO_COME),
     *(*parallel.KEYS, *parallel.SPLITS, *parallel.SPLITS_TO_COME),
-    *(*reductions.REDUCTIONS, *reductions.REDUCTIONS_TO_COME),
+    *reductions.REDUCTIONS,
 )
 
 

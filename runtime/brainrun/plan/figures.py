@@ -62,6 +62,8 @@ def _untrue_part(part: Part, buffers: Mapping[str, Buffer]) -> Iterator[str]:
             yield f"member {owner} owns {slice.stop - slice.start} columns, of at most {bound} bytes"
     if any(len(numbers) != len(part.parameters) for numbers in part.warmup):
         yield f"{part.scheme} has other numbers in the first epochs than later"
+    if part.factor_of and part.factor_of not in buffers:
+        yield f"it is a factor of {part.factor_of}, which is no buffer of the program"
     gradient = buffers.get(part.gradient)
     if gradient is None:
         return  # P4 names it

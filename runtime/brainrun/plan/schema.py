@@ -258,6 +258,8 @@ class Part(Value, frozen=True):
     """Where the gradient is a velocity, the buffer of it, as `gradient` is laid out: what is sent is zeroed there."""
     warmup: tuple[tuple[float, ...], ...] = ()
     """The scheme's numbers in the first epochs, instead of `parameters`."""
+    factor_of: str = ""
+    """Where calls made the tensor as a factor of a gradient, and make that one of its sum, the gradient's buffer."""
 
 
 class Reduction(Value, frozen=True, tag="reduction"):

@@ -254,4 +254,4 @@ class BoundReduction:
 
 def _parameter(part: Part) -> str:
     """What the gradient is of, as the user calls it: its buffer is named `PROCEDURE:PARAMETER.grad`."""
-    return part.gradient.split(":", 1)[-1].removesuffix(".grad")
+    return (part.factor_of or part.gradient).split(":", 1)[-1].removesuffix(".grad")
