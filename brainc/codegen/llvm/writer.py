@@ -155,6 +155,12 @@ class Writer:
         self.variables.append(f"  {place} = alloca {kind}")
         return Variable(self, place, hint, kind)
 
+    def array(self, hint: str, kind: str, count: int) -> str:
+        """Aligned memory of the function for so many numbers of a type, wherever it is wanted; its address."""
+        place = f"%{self.fresh(hint)}"
+        self.variables.append(f"  {place} = alloca [{count} x {kind}], align {VECTOR_BYTES}")
+        return place
+
     def table(self, name: str, values: Sequence[int]) -> str:
         """A constant table of i64 beside the function; the result is its address."""
         body = ", ".join(f"i64 {value}" for value in values)
