@@ -15,21 +15,22 @@ from dataclasses import dataclass
 
 from brainc.codegen.llvm.writer import Writer
 from brainc.operators.operator import Argument
-from brainc.reductions.blocks import Blocks, block_columns, blocks_of, wanted_entries
+from brainc.reductions.adaptive_lines import set_lines
+from brainc.reductions.adaptive_payload import NARROW_ROWS, Payload, cursor_of, payload_of
+from brainc.reductions.blocks import block_columns, wanted_entries
 from brainc.reductions.candidates import kept_of, start_of
 from brainc.reductions.finds import finds_of, scratch_bytes
-from brainc.reductions.runs import Runs, runs_of
+from brainc.reductions.runs import runs_of
 from brainc.reductions.scatter import Scatter, scatter_into
 from brainc.reductions.scheme import Method, Numbers
 from brainc.reductions.selection import share_of, take_sample
-from brainc.reductions.writing import Segment, each_segment
+from brainc.reductions.walk import ways_of_decoding
+from brainc.reductions.writing import each_segment
 from brainrun.plan import segments
 from brainrun.plan.schema import Matrix
 
 MOST = 4
 """At most so many times the wanted number of entries are sent."""
-NARROW_ROWS = 32767
-"""The most rows of a column whose places fit 15 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,60 +69,6 @@ def _scratch(matrix: Matrix, numbers: Numbers) -> int:
     return scratch_bytes(matrix, _size(matrix, matrix.columns, numbers).most)
 
 
-@dataclass(frozen=True, slots=True)
-class _Payload:
-    """Where the pieces of a payload lie; `wide` where words have 32 bits."""
-
-    writer: Writer
-    blocks: Blocks
-    wide: str
-    word_bytes: str
-    base: str
-
-    def word_at(self, index: str) -> str:
-        """Word `index` of the numbers and entries."""
-        offset = self.writer.integer("offset", "mul nsw", index, self.word_bytes)
-        return self.byte_at(offset)
-
-    def byte_at(self, offset: str) -> str:
-        return self.writer.value("at", f"getelementptr inbounds i8, ptr {self.base}, i64 {offset}")
-
-    def put_word(self, index: str, value: str) -> None:
-        writer, place = self.writer, self.word_at(index)
-        with writer.when("wide", self.wide):
-            writer.statement(f"store i32 {writer.value('word', f'trunc i64 {value} to i32')}, ptr {place}, align 2")
-        with writer.when("narrow", writer.value("narrow", f"xor i1 {self.wide}, true")):
-            writer.statement(f"store i16 {writer.value('word', f'trunc i64 {value} to i16')}, ptr {place}, align 2")
-
-    def word(self, index: str) -> str:
-        """Word `index`, an i64."""
-        writer, low_at = self.writer, self.word_at(index)
-        # The upper half of a narrow word is not read: it may lie behind the payload.
-        high_at = writer.value("at", f"select i1 {self.wide}, i64 2, i64 0")
-        high_at = writer.value("at", f"getelementptr inbounds i8, ptr {low_at}, i64 {high_at}")
-        low, high = (
-            writer.value("half", f"zext i16 {writer.value('half', f'load i16, ptr {at}, align 2')} to i64")
-            for at in (low_at, high_at)
-        )
-        both = writer.integer("word", "or", low, writer.integer("high", "shl", high, 16))
-        return writer.value("word", f"select i1 {self.wide}, i64 {both}, i64 {low}")
-
-    def means_at(self, sent: str) -> str:
-        """How many bytes lie before the means."""
-        writer = self.writer
-        words = writer.integer("words", "add nsw", self.blocks.count, sent)
-        size = writer.affine("bytes", (writer.integer("bytes", "mul nsw", words, self.word_bytes), 1), constant=3)
-        return writer.integer("bytes", "and", size, -4)
-
-
-def _payload_of(segment: Segment, runs: Runs) -> _Payload:
-    writer = segment.writer
-    wide = writer.value("wide", f"icmp sgt i64 {runs.rows}, {NARROW_ROWS}")
-    word_bytes = writer.value("word.bytes", f"select i1 {wide}, i64 4, i64 2")
-    blocks = blocks_of(runs, segment.number(0, "density"), NARROW_ROWS)
-    return _Payload(writer, blocks, wide, word_bytes, segment.address(segments.PAYLOAD, "payload"))
-
-
 def _encode(name: str) -> str:
     writer = Writer()
     count, length, next_mean = (writer.variable(hint) for hint in ("count", "length", "next.mean"))
@@ -131,7 +78,7 @@ def _encode(name: str) -> str:
         length.set(0)
         entries = runs.entries()
         with writer.when("some", writer.value("some", f"icmp sgt i64 {entries}, 0")):
-            payload, density = _payload_of(segment, runs), segment.number(0, "density")
+            payload, density = payload_of(segment, runs), segment.number(0, "density")
             wanted = writer.least("wanted", share_of(writer, entries, density), entries)
             most = writer.least("most", writer.affine("most", (wanted, MOST)), entries)
             finds = finds_of(segment, runs, start_of(segment, runs), most, count)
@@ -160,36 +107,38 @@ def _encode(name: str) -> str:
 
 def _decode(name: str) -> str:
     writer = Writer()
-    total, next_word, next_mean = (writer.variable(hint) for hint in ("total", "next.word", "next.mean"))
+    cursor = cursor_of(writer)
     with each_segment(writer) as segment:
         runs = runs_of(segment)
         gradient = segment.address(segments.GRADIENT, "gradient")
-        with writer.when("set", writer.equal("sets", segment.word(segments.ADD, "add"), 0)):
-            runs.clear(gradient)
-        with writer.when("some", writer.value("some", f"icmp sgt i64 {segment.word(segments.LENGTH)}, 0")):
-            payload, scatter = _payload_of(segment, runs), scatter_into(writer, gradient)
-            blocks = payload.blocks
-            total.set(0)
-            with writer.loop("block", 0, blocks.count) as block:
-                total.add(payload.word(block.index))
-            next_word.set(blocks.count)
-            next_mean.set(payload.means_at(total.get()))
-            with writer.loop("block", 0, blocks.count) as block:
-                number = payload.word(block.index)
-                first, _ = blocks.columns_of(block.index)
-                with writer.when("some", writer.value("some", f"icmp sgt i64 {number}, 0")):
-                    end = writer.integer("end", "add nsw", next_word.get(), number)
-                    _add_block(payload, scatter, payload.byte_at(next_mean.get()), first, (next_word.get(), end))
-                    next_word.set(end)
-                    next_mean.add(8)
-            scatter.finish()
+        ways = dict(ways_of_decoding(segment, gradient))
+        with writer.when("some", writer.value("some", f"icmp sgt i64 {runs.columns}, 0")):
+            payload = payload_of(segment, runs)
+            cursor.begin(payload)
+            long = writer.value("long", f"and i1 {runs.across}, {writer.equal('single', payload.blocks.columns, 1)}")
+            narrow = writer.value("narrow", f"xor i1 {payload.wide}, true")
+            by_line = writer.value("by.line", f"and i1 {long}, {narrow}")
+            by_line = writer.value("by.line", f"and i1 {by_line}, {ways['set past the caches']}")
+            with writer.when("by.line", by_line):
+                set_lines(payload, runs, cursor, gradient)
+            with writer.when("scattered", writer.value("scattered", f"xor i1 {by_line}, true")):
+                with writer.when("set", writer.value("sets", f"xor i1 {ways['add']}, true")):
+                    runs.clear(gradient)
+                scatter = scatter_into(writer, gradient)
+                with writer.loop("block", 0, payload.blocks.count) as block:
+                    mean, *words = cursor.take(payload, block.index)
+                    first, _ = payload.blocks.columns_of(block.index)
+                    _add_block(payload, scatter, payload.byte_at(mean), first, *words)
+                scatter.finish()
+    # What went past the caches is to be there for whoever is told that the kernel has ended.
+    writer.statement("fence seq_cst")
     return writer.module(name, ["adaptive, decoder: the block's mean of its sign for every entry"])
 
 
-def _add_block(payload: _Payload, scatter: Scatter, means: str, first_column: str, words: tuple[str, str]) -> None:
+def _add_block(payload: Payload, scatter: Scatter, means: str, first_column: str, begin: str, end: str) -> None:
     """Add a block's means at the places that its words `[begin, end)` name."""
     writer = payload.writer
-    with writer.loop("entry", *words) as entry:
+    with writer.loop("entry", begin, end) as entry:
         word = payload.word(entry.index)
         negative = writer.integer("negative", "and", word, 1)
         mean = writer.value("mean", f"load float, ptr {writer.at(means, negative)}, align 4")

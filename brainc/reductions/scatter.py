@@ -53,7 +53,7 @@ class Scatter:
 def scatter_into(writer: Writer, matrix: str) -> Scatter:
     """An empty list for this matrix; the loop that calls for it must end with `finish`."""
     count = writer.variable("waiting")
-    offsets = writer.variable("offsets", f"[{_WAITING} x i64]").place
-    amounts = writer.variable("amounts", f"[{_WAITING} x float]").place
+    offsets = writer.array("offsets", "i64", _WAITING)
+    amounts = writer.array("amounts", "float", _WAITING)
     count.set(0)
     return Scatter(writer, matrix, count, offsets, amounts)

@@ -69,8 +69,8 @@ def take_sample(segment: Segment, runs: Runs) -> Sample:
     writer = segment.writer
     gradient, error = segment.address(segments.GRADIENT, "gradient"), segment.address(segments.ERROR, "error")
     seed, entries = segment.word(segments.SEED, "seed"), runs.entries()
-    into = writer.variable("sample", f"[{SAMPLES + LANES} x float]").place
-    offsets = writer.variable("offsets", f"[{SAMPLES} x i64]").place
+    into = writer.array("sample", "float", SAMPLES + LANES)
+    offsets = writer.array("offsets", "i64", SAMPLES)
     count = writer.least("samples", entries, SAMPLES)
     # Fewer entries than samples are a stretch each.
     stretched = writer.greatest("stretched", entries, SAMPLES)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from brainc.ir.scheme import Scheme
 from brainc.reductions.table import METHODS, scheme_text
-from tests.reductions.calling import Laid, encode, like, panels, plain
+from tests.reductions.calling import Laid, decode, encode, like, panels, plain
 from tests.reductions.sparse_reference import (
     adaptive_blocks,
     all_entries,
@@ -67,6 +67,18 @@ def test_the_means_are_those_of_what_is_sent_of_each_block(
     blocks = adaptive_blocks(sent.payload, rows, columns, 1 / 64)
     assert len(all_entries(blocks)) > rows * columns / 200
     assert all(mean_is_said(block, gradient.values) for block in blocks)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1024, 1024), (1030, 1100), (600, 2000), (40_000, 30)])
+@pytest.mark.parametrize("density", [1 / 64, 1 / 2])
+def test_a_large_panel_is_set_to_what_is_said(rows: int, columns: int, density: float) -> None:
+    gradient = panels(random(rows, columns, 8))
+    last = columns - 3
+    sent = encode(METHOD, gradient, like(gradient, 0.0), numbers=(density,), columns=(0, last))
+    set_, added = like(gradient, np.nan), like(gradient, 0.0)
+    decode(METHOD, sent.payload, set_, add=False, numbers=(density,), columns=(0, last))
+    decode(METHOD, sent.payload, added, add=True, numbers=(density,), columns=(0, last))
+    np.testing.assert_array_equal(set_.values[:, :last], added.values[:, :last])
 
 
 def test_one_huge_entry_is_sent_as_it_is() -> None:
