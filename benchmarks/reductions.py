@@ -40,7 +40,7 @@ from brainrun.processor import this_processor
 BEYOND_CACHES = 192 << 20
 """Bytes of gradients and errors that one call goes through at least."""
 
-NUMBERS = {"tau": 2.0, "threshold": 2.0, "density": 1 / 64}
+NUMBERS = {"tau": 2.0}
 """Values of arguments that have no default, for gradients of deviation 1."""
 
 Call: TypeAlias = Callable[[], object]
