@@ -208,6 +208,7 @@ def test_p7_speaks_of_a_call_that_touches_what_is_not_sent_yet() -> None:
         ({"error": "y"}, "bucket: it and y are not float32 of one storage"),
         ({"error": "gradient"}, "bucket: gradient has the role gradient, and it is to be kept as error"),
         ({"velocity": "unsent"}, "bucket: unsent has the role error, and it is to be kept as state"),
+        ({"factor_of": "matrix"}, "bucket: it is a factor of matrix, which is no buffer of the program"),
         ({"warmup": ((0.5,),)}, "bucket: onebit has other numbers in the first epochs than later"),
         ({"matrix": Matrix(ROWS + 1, WIDTH, ROWS + 1, 16)}, "bucket: its matrix ends at byte 80 of 64"),
     ],

@@ -36,6 +36,18 @@ def test_a_method_may_code_biases_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert schemes({"h.dense": ONEBIT})["h.dense.bias"] == ONEBIT
 
 
+def test_factors_are_for_the_matrices_that_they_make_much_smaller() -> None:
+    asked = {
+        "h.dense": Scheme("lowrank", (1.0,)),
+        "f.conv1": Scheme("lowrank", (4.0,)),
+        "f.conv2": Scheme("lowrank", (1.0,)),
+    }
+    found = schemes(asked)
+    lowrank = {name for name, scheme in found.items() if scheme.method == "lowrank"}
+    assert lowrank == {"h.dense.weight", "f.conv2.weight"}
+    assert found["f.conv1.weight"] == found["h.dense.bias"] == SUM
+
+
 def test_auto_asks_the_machine() -> None:
     asked = dict.fromkeys(("h.dense", "y.dense", "f.conv1", "f.conv2"), AUTO)
     assert set(schemes(asked).values()) == {SUM}
