@@ -25,7 +25,7 @@ def wanted_entries(entries: int, density: float) -> int:
 
 def block_columns(rows: int, columns: int, density: float, most_rows: int) -> int:
     """How many columns one header serves, if several may have so many rows together."""
-    return max(1, min(ceil(BLOCK_ENTRIES / density / rows), most_rows // rows, columns))
+    return max(1, min(ceil(min(BLOCK_ENTRIES / density / rows, columns)), most_rows // rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ def words_are_sorted(words: list[int], numbers: list[int]) -> bool:
 
 def golomb_blocks(payload: bytes, rows: int, columns: int, density: float) -> list[Block]:
     """What a payload of `golomb` says, block after block; nothing but zeros may be left over, less than a word."""
-    width = max(1, min(columns, math.ceil(8 / density / rows)))
+    width = max(1, math.ceil(min(columns, 8 / density / rows)))
     blocks = [(first, min(columns, first + width)) for first in range(0, columns, width)]
     if not payload:
         return [Block(first, last, {}) for first, last in blocks]

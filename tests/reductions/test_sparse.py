@@ -118,6 +118,13 @@ def test_zeros_are_not_sent(name: str, number: float, storage: Callable[..., Lai
     np.testing.assert_array_equal(result.values, gradient.values)
 
 
+@pytest.mark.parametrize("name", ["adaptive", "golomb"])
+def test_however_few_are_wanted_one_is_sent(name: str) -> None:
+    gradient = panels(random(70, 33, 9))
+    sent = encode(METHODS[name], gradient, like(gradient, 0.0), numbers=(5e-324,))
+    assert len(said(name, sent.payload, gradient, (0, 33), 5e-324)) == 1
+
+
 @any_scheme
 @any_storage
 def test_of_the_velocity_what_is_sent_becomes_0(name: str, number: float, storage: Callable[..., Laid]) -> None:
