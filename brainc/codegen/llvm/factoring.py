@@ -20,10 +20,10 @@ from brainrun.plan.schema import Lanes, Panels, Plain
 
 _VECTORS_AT_ONCE = 16
 """Of a factor with more, so many are summed in one go through memory."""
-_RUN = 32
-"""Vectors of a plain column that are visited before the next column's: 2 KB."""
+_RUN = 160
+"""The most vectors of a plain column that are visited before the next column's: 10 KB."""
 _ABREAST = 4
-"""Runs that are visited side by side where sums go across them, so that each sum is fetched once for all."""
+"""Blocks of panels that are visited side by side, so that each sum across them is fetched once for all."""
 _SUMS = 256
 """Vectors that are summed across: 16 KB of the first cache."""
 
@@ -60,6 +60,16 @@ class Factored:
     def rest(self) -> int:
         """How many rows the last block has if it is not full, else 0."""
         return self.rows % LANES
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks of rows there are, full or not."""
+        return self.whole + (self.rest > 0)
+
+    @property
+    def run(self) -> int:
+        """Vectors of a plain column that are visited before the next column's; runs are about as long as each other."""
+        return -(-self.blocks // -(-self.blocks // _RUN))
 
     @property
     def width(self) -> int:
@@ -158,8 +168,7 @@ class _Text:
 
 def left_parts(shape: Factored) -> int:
     """How many parts `write_left` has: blocks of rows, or runs of them."""
-    blocks = shape.whole + (shape.rest > 0)
-    return blocks if shape.panels else -(-blocks // _RUN)
+    return shape.blocks if shape.panels else -(-shape.blocks // shape.run)
 
 
 def write_left(shape: Factored, name: str) -> str:
@@ -206,31 +215,27 @@ def _left_of_block(text: _Text, block: str, vectors: range, operands: _Operands,
 
 
 def _left_of_run(text: _Text, part: str, vectors: range, operands: _Operands) -> None:
-    """Of plain columns: a run of rows of each, a few columns abreast, and across them the sums."""
+    """Of plain columns: a run of rows of each, and across them the sums."""
     writer, shape, (left, error, gradient, right) = text.writer, text.shape, operands
-    first = writer.integer("first", "mul nsw", part, _RUN)
-    last = writer.least("last", writer.integer("last", "add nsw", first, _RUN), shape.whole)
+    first = writer.integer("first", "mul nsw", part, shape.run)
+    end = writer.integer("end", "add nsw", first, shape.run)
 
-    def add(block: str, columns: Sequence[str], numbers: Sequence[Sequence[str]], mask: str | None) -> None:
-        v = [_v(text, error, gradient, text.offset(column, block), mask) for column in columns]
-        for place, k in enumerate(vectors):
+    def add(block: str, column: str, numbers: Sequence[str], mask: str | None) -> None:
+        v = _v(text, error, gradient, text.offset(column, block), mask)
+        for k, number in zip(vectors, numbers, strict=True):
             at = text.of_rows(block, k)
-            total = writer.load("left", left, at)
-            writer.store(text.gathered(v, [of_column[place] for of_column in numbers], total), left, at)
+            writer.store(writer.multiply_add("sum", v, number, writer.load("left", left, at)), left, at)
 
-    ends = writer.least("end", writer.integer("end", "add nsw", first, _RUN), shape.whole + (shape.rest > 0))
-    with writer.loop("block", first, ends) as block:
+    with writer.loop("block", first, writer.least("end", end, shape.blocks)) as block:
         for k in vectors:
             writer.store("zeroinitializer", left, text.of_rows(block.index, k))
-    for rounds, count in text.abreast(shape.columns):
-        with writer.loop("columns", *rounds) as loop:
-            columns = [writer.affine("column", (loop.index, count), constant=c) for c in range(count)]
-            numbers = [text.numbers(right, column, vectors) for column in columns]
-            with writer.loop("block", first, last) as block:
-                add(block.index, columns, numbers, None)
-            if shape.rest:
-                with writer.when("last", writer.equal("last", part, left_parts(shape) - 1)):
-                    add(str(shape.whole), columns, numbers, text.rest)
+    with writer.loop("column", 0, shape.columns) as column:
+        numbers = text.numbers(right, column.index, vectors)
+        with writer.loop("block", first, writer.least("full", end, shape.whole)) as block:
+            add(block.index, column.index, numbers, None)
+        if shape.rest:
+            with writer.when("last", writer.equal("last", part, left_parts(shape) - 1)):
+                add(str(shape.whole), column.index, numbers, text.rest)
 
 
 # ---- right, own := errorᵀ · left -------------------------------------------------------------------------------------
@@ -286,7 +291,7 @@ def _right_of_run(
     count = writer.least("count", writer.affine("count", (first, -1), constant=shape.columns), shape.width)
     with writer.loop("clear", 0, shape.width * len(vectors)) as clear:
         writer.store("zeroinitializer", sums, writer.affine("at", (clear.index, LANES)))
-    for rounds, depth in text.abreast(shape.whole + (shape.rest > 0)):
+    for rounds, depth in text.abreast(shape.blocks):
         with writer.loop("blocks", *rounds) as loop:
             blocks = [writer.affine("block", (loop.index, depth), constant=b) for b in range(depth)]
             rows = [[writer.load("left", left, text.of_rows(block, k)) for block in blocks] for k in vectors]
@@ -314,7 +319,7 @@ def _right_of_run(
 
 def rebuild_parts(shape: Factored) -> int:
     """How many parts `write_rebuild` has: blocks of rows, or columns."""
-    return shape.whole + (shape.rest > 0) if shape.panels else shape.columns
+    return shape.blocks if shape.panels else shape.columns
 
 
 def write_rebuild(shape: Factored, name: str) -> str:
