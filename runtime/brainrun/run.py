@@ -38,6 +38,9 @@ from brainrun.train import Epoch, Length, train
 
 _SECONDS_AFTER_THE_RANK_BEFORE, _MOST_SECONDS_OF_SILENCE = 0.2, 2.0
 
+_SECONDS_TO_BE_HEARD = 0.1
+"""A launcher that is told to end all ranks drops what it has not read from them yet."""
+
 
 def run(options: RunOptions, world: World) -> int:
     """Run the plan on this rank; its exit status. Rank 0 alone prints."""
@@ -50,8 +53,7 @@ def run(options: RunOptions, world: World) -> int:
     except RunError as error:
         # What one rank meets in a step, many may: the first to speak ends the others, so let it be the lowest.
         sleep(min(world.rank * _SECONDS_AFTER_THE_RANK_BEFORE, _MOST_SECONDS_OF_SILENCE))
-        print(f"brainrun: {error}", file=sys.stderr, flush=True)
-        world.abort()
+        _say_and_abort(f"brainrun: {error}\n", world)
         return 1
     except KeyboardInterrupt:
         if world.size == 1:
@@ -59,13 +61,20 @@ def run(options: RunOptions, world: World) -> int:
         world.abort()
         return 130
     except Exception:  # a rank's main: a defect must end the other ranks too
-        traceback.print_exc()
-        sys.stderr.flush()
-        world.abort()
+        _say_and_abort(traceback.format_exc(), world)
         return 1
     finally:
         world.close()
     return 0
+
+
+def _say_and_abort(words: str, world: World) -> None:
+    """Say why, in one piece, and end all ranks once that has been heard."""
+    sys.stderr.write(words)
+    sys.stderr.flush()
+    if world.size > 1:
+        sleep(_SECONDS_TO_BE_HEARD)
+    world.abort()
 
 
 _MEETINGS = 11
