@@ -20,7 +20,7 @@ from brainc.ir.tensor import TensorProgram
 from brainc.machine import description
 from brainc.partition import apply
 from brainc.partition.mesh import Candidate, Impossible, candidates, choice_of, meshes
-from brainc.reductions.assign import assigned
+from brainc.schedule.assign import assigned
 from brainc.settings.check import CheckedProgram, check_program
 from brainc.settings.data import input_facts
 from brainc.settings.options import CompileOptions
@@ -149,7 +149,8 @@ def _laid_out(
     spread = apply.apply(tensors, candidate.assignment.by_layer, candidate.mesh)
     # What no description says of the machine, no plan relies on.
     node = 1 if machine is description.GENERIC else machine.cores_per_node
-    sharded = replace(spread, schemes=assigned(spread, reductions, machine), node=node)
+    placed = replace(spread, node=node)
+    sharded = replace(placed, schemes=assigned(placed, reductions, machine))
     _check("partition", ir_sharded.rules(sharded))
     return _Layout(candidate, sharded, build_ranks(sharded, machine, registers))
 

@@ -111,6 +111,19 @@ class ShardedProgram:
         """The three procedures by name."""
         return (("train", self.train), ("evaluate", self.evaluate), ("predict", self.predict))
 
+    def members(self, group: Literal["data", "world"]) -> int:
+        """How many ranks sum a gradient over the group."""
+        return self.mesh.data * (self.mesh.model if group == "world" else 1)
+
+    def sharing(self, group: Literal["data", "world"]) -> int:
+        """How many members of the group, on each node, sum among themselves first.
+
+        1 where all of them share one node, or nodes hold unequal numbers of them: then none do.
+        """
+        members = self.members(group)
+        node = self.node // (self.mesh.model if group == "data" else 1)
+        return node if 1 < node < members and members % node == 0 else 1
+
 
 def slices(length: int, parts: int) -> tuple[Slice, ...]:
     """The axis cut into consecutive slices whose lengths differ by at most one, the longer ones first."""
@@ -135,6 +148,22 @@ def held(value: Value, layout: Layout, mesh: Mesh, data: int, model: int) -> tup
             whole = parts[spread.axis]
             parts[spread.axis] = within(whole, slices(whole.stop - whole.start, ranks)[rank])
     return tuple(parts)
+
+
+def gradients_of(procedure: Procedure) -> dict[str, str]:
+    """For each gradient that an update reads, and each tensor that it is a view of, the parameter."""
+    found: dict[str, str] = {}
+    for operation in reversed(procedure.operations):
+        match operation:
+            case ts.Update(targets=targets, operands=operands):
+                found[operands[len(targets)].name] = targets[0].name
+            case ts.View(result=result, source=source) | Redistribute(result=result, source=source) if (
+                result.name in found
+            ):
+                found[source.name] = found[result.name]
+            case _:
+                pass
+    return found
 
 
 def operands_of(operation: Operation) -> tuple[Value, ...]:

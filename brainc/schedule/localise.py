@@ -19,6 +19,7 @@ from brainc.ir.sharded import (
     Redistribute,
     ShardedProgram,
     Split,
+    gradients_of,
     held,
     kind,
 )
@@ -50,22 +51,6 @@ def localise(program: ShardedProgram, procedure: Procedure, data: int, model: in
     results = tuple(replace(result, value=share.local(result.value)) for result in procedure.results)
     outputs = tuple(share.written(output) for output in procedure.outputs)
     return LocalProcedure(feeds, items, results, outputs)
-
-
-def _parameters_by_gradient(procedure: Procedure) -> dict[str, str]:
-    """For each gradient that an update reads, and each tensor that it is a view of, the parameter."""
-    found: dict[str, str] = {}
-    for operation in reversed(procedure.operations):
-        match operation:
-            case ts.Update(targets=targets, operands=operands):
-                found[operands[len(targets)].name] = targets[0].name
-            case ts.View(result=result, source=source) | Redistribute(result=result, source=source) if (
-                result.name in found
-            ):
-                found[source.name] = found[result.name]
-            case _:
-                pass
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +86,7 @@ class _Share:
 
     def __init__(self, program: ShardedProgram, procedure: Procedure, data: int, model: int) -> None:
         self.program = program
-        self.parameters = _parameters_by_gradient(procedure)
+        self.parameters = gradients_of(procedure)
         self.layouts = dict(procedure.layouts)
         self.data = data
         self.model = model
@@ -173,19 +158,13 @@ class _Share:
         yield from self._exchange(move, what, result, source)
 
     def _summed(self, move: Redistribute, group: Group, source: Value, result: Value) -> Iterator[Local]:
-        """The sum over the group: for a parameter's gradient as its scheme says, and node by node.
-
-        Where all members share one node, or nodes hold unequal numbers of them, none sum among themselves first.
-        """
+        """The sum over the group: for a parameter's gradient as its scheme says, and node by node."""
         parameter = self.parameters.get(move.result.name)
-        members = {"data": self.program.mesh.data, "world": self.program.mesh.data * self.program.mesh.model}
-        if parameter is None or group not in members:
+        if parameter is None or group == "model":
             yield Sum(f"sum of {move.source.name}", group, source, result, move.origin)
             return
         scheme = dict(self.program.schemes).get(parameter, SUM)
-        node = self.program.node // (self.program.mesh.model if group == "data" else 1)
-        whole_nodes = 1 < node < members[group] and members[group] % node == 0
-        summed = partial(reduction, group, members[group], node=node if whole_nodes else 1)
+        summed = partial(reduction, group, self.program.members(group), node=self.program.sharing(group))
         if scheme.method in FACTORISATIONS:
             yield from by_factors(parameter, source, scheme, move.origin, summed)
             yield ts.View(result, source, move.phase, move.origin)

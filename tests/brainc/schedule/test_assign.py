@@ -8,14 +8,15 @@ import pytest
 
 from brainc.ir.scheme import AUTO, SUM, Scheme
 from brainc.machine.description import GENERIC
-from brainc.reductions.assign import assigned
 from brainc.reductions.table import METHODS
+from brainc.schedule.assign import assigned
 from tests.laws.networks import BATCH, LENET, graph
 from tests.laws.spread import spread
 
 ONEBIT = Scheme("onebit")
 SLOW = replace(GENERIC, link_bandwidth=1e3)
 """A wire so slow that anything is better than sending floats."""
+FAST = replace(GENERIC, link_bandwidth=1e11)
 
 
 def schemes(asked: dict[str, object], machine: object = GENERIC) -> dict[str, Scheme]:
@@ -50,5 +51,22 @@ def test_factors_are_for_the_matrices_that_they_make_much_smaller() -> None:
 
 def test_auto_asks_the_machine() -> None:
     asked = dict.fromkeys(("h.dense", "y.dense", "f.conv1", "f.conv2"), AUTO)
-    assert set(schemes(asked).values()) == {SUM}
+    assert set(schemes(asked, FAST).values()) == {SUM}
     assert schemes(asked, SLOW)["h.dense.weight"] != SUM
+
+
+def test_auto_leaves_layers_alone_that_were_given_a_scheme() -> None:
+    found = schemes({"h.dense": AUTO, "f.conv2": ONEBIT}, SLOW)
+    assert found["f.conv2.weight"] == ONEBIT
+    assert found["f.conv1.weight"] == SUM
+    assert found["h.dense.weight"] != SUM
+
+
+def test_auto_weighs_what_crosses_the_links_between_nodes() -> None:
+    # Four replicas on two nodes send each other half of what four on nodes of their own do.
+    asked = dict.fromkeys(("h.dense", "y.dense", "f.conv1", "f.conv2"), AUTO)
+    sharded = replace(spread(graph(LENET), (4, 1), batch=BATCH).sharded, node=4)
+    assert sharded.sharing("data") == 1
+    sharded = replace(sharded, node=2)
+    assert sharded.sharing("data") == 2
+    assert dict(assigned(sharded, asked, SLOW))["h.dense.weight"] != SUM  # type: ignore[arg-type]

@@ -1,0 +1,174 @@
+"""Which scheme does `reduce = auto` take for a gradient? The gentlest by which a step takes hardly longer than it must.
+
+A step is laid out roughly, on a core and a wire (`clock`): the arithmetic that makes one gradient after the other, the
+reductions in buckets, and at the end each parameter's update as soon as its sum is there.
+
+Every candidate is tried for all gradients at once, and of those whose step is within `SLACK` of the fastest (or, for
+`sum`, within `LOSSLESS_SLACK`), the gentlest is taken. Then gradients of one shape after the other, small ones first,
+are given a gentler one with which the step is still within it: what costs nothing is sent whole, and what delays most
+is for where each byte counts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from brainc.ir.kernel import storage_of
+from brainc.ir.scheme import SUM, Scheme
+from brainc.ir.sharded import slices
+from brainc.ir.tensor import Value
+from brainc.machine import cost
+from brainc.machine.cost import Reduced
+from brainc.machine.description import Machine
+from brainc.reductions.parts import matrix_of
+from brainc.reductions.table import FACTORISATIONS, METHODS
+from brainc.schedule import buckets
+from brainc.schedule.clock import Clock
+
+GENTLEST_FIRST = (
+    SUM,
+    Scheme("adaptive", (1 / 64,)),
+    Scheme("golomb", (1 / 1000,)),
+)
+"""What `auto` chooses from: first what delays least of a gradient."""
+SLACK = 1.02
+"""How many times the shortest predicted step a step may take for the sake of gentler schemes."""
+LOSSLESS_SLACK = 1.05
+"""The same where all gradients are summed as they are: what is lossy must pay, on a machine known only roughly."""
+_CALLS = 8
+"""So many calls, about, make a gradient; between them reductions go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """A rank's part of a gradient, `[outputs, …]`: it is made `ready` seconds of arithmetic into the step.
+
+    update: seconds that the update of its parameter takes.
+    candidates: the schemes it may have, the gentlest first; one alone where it was asked for.
+    """
+
+    parameter: str
+    shape: tuple[int, ...]
+    ready: float
+    update: float
+    candidates: tuple[Scheme, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Who sums: so many members, `node` of them on each node (1: none sum among themselves first), on which machine."""
+
+    members: int
+    node: int
+    machine: Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a gradient puts into the messages of its bucket, and what else its scheme does on the core, in seconds."""
+
+    bytes: int
+    tensors: tuple[Reduced, ...]
+    encoded: float
+    beside: float
+
+
+def gentlest(gradients: Sequence[Gradient], group: Group) -> dict[str, Scheme]:
+    """The scheme of each gradient; see the file's head."""
+    ordered = sorted(gradients, key=lambda gradient: gradient.ready)
+    known: dict[tuple[tuple[int, ...], Scheme], Work] = {}
+
+    def predicted(schemes: Mapping[str, Scheme]) -> float:
+        def work_of(gradient: Gradient) -> Work:
+            key = gradient.shape, schemes[gradient.parameter]
+            return known.get(key) or known.setdefault(key, work(*key, group))
+
+        return step_seconds(ordered, work_of, group)
+
+    uniform = [_all_under(scheme, ordered) for scheme in GENTLEST_FIRST]
+    seconds = [predicted(schemes) for schemes in uniform]
+    fastest = min(seconds)
+    if seconds[0] <= LOSSLESS_SLACK * fastest:
+        return uniform[0]
+    most = SLACK * fastest
+    taken = next(place for place, each in enumerate(seconds) if each <= most)
+    chosen = uniform[taken]
+    for alike in _by_size(gradient for gradient in ordered if len(gradient.candidates) > 1):
+        gentler = (chosen | _all_under(scheme, alike) for scheme in GENTLEST_FIRST[:taken])
+        chosen = next((schemes for schemes in gentler if predicted(schemes) <= most), chosen)
+    return chosen
+
+
+def step_seconds(gradients: Sequence[Gradient], work_of: Callable[[Gradient], Work], group: Group) -> float:
+    """The predicted step, for gradients in the order in which they are ready."""
+    machine, clock = group.machine, Clock(0)
+    deque(clock.compute("", machine.step_latency), 0)
+    found = list(_buckets(gradients, lambda gradient: work_of(gradient).bytes))
+    made = 0.0
+    for bucket in found:
+        for gradient in bucket:
+            seconds = gradient.ready - made + work_of(gradient).beside
+            for _ in range(_CALLS):
+                deque(clock.compute("", seconds / _CALLS), 0)
+            made = gradient.ready
+        works = [work_of(gradient) for gradient in bucket]
+        tensors = [tensor for each in works for tensor in each.tensors]
+        encoded = sum(each.encoded for each in works)
+        stages = cost.reduction(machine, group.members, tensors, encoded, node=group.node)
+        deque(clock.reduce(bucket[0].parameter, stages), 0)
+    for bucket in found:
+        deque(clock.wait(bucket[0].parameter), 0)
+        deque(clock.compute("", sum(gradient.update for gradient in bucket)), 0)
+    return clock.now
+
+
+def work(shape: tuple[int, ...], scheme: Scheme, group: Group) -> Work:
+    """What reducing a gradient of this shape takes."""
+    storage = storage_of(Value("", shape, False))
+    if scheme.method in FACTORISATIONS:
+        matrix = matrix_of(storage, by_column=True)
+        entries, rank = matrix.rows * matrix.columns, FACTORISATIONS[scheme.method].rank(scheme.numbers)
+        factors = [rank * matrix.rows, rank * matrix.columns]
+        # Three passes: v into the error and the first factor, the second factor, and the product out of the error.
+        beside = sum(
+            cost.compute(group.machine, flops * rank * entries, moved * entries)
+            for flops, moved in ((2, 12), (2, 4), (4, 12))
+        )
+        sent = 4 * sum(factors)
+        return Work(sent, tuple(Reduced(factor, False) for factor in factors), sent, beside)
+    method = METHODS[scheme.method]
+    matrix = matrix_of(storage, by_column=method.by_column)
+    entries = matrix.rows * matrix.columns
+    owned = slices(matrix.columns, group.members)
+    encoded = sum(method.expected(matrix, own.stop - own.start, scheme.numbers) for own in owned)
+    return Work(4 * entries, (Reduced(entries, method.keeps_error),), encoded, 0.0)
+
+
+def _buckets(gradients: Sequence[Gradient], size: Callable[[Gradient], int]) -> Iterator[list[Gradient]]:
+    """Neighbours that share messages: a bucket leaves when it is full."""
+    bucket: list[Gradient] = []
+    held = 0
+    for gradient in gradients:
+        bucket.append(gradient)
+        held += size(gradient)
+        if held >= buckets.BUCKET_BYTES:
+            yield bucket
+            bucket, held = [], 0
+    if bucket:
+        yield bucket
+
+
+def _all_under(scheme: Scheme, gradients: Iterable[Gradient]) -> dict[str, Scheme]:
+    """The scheme for all of them; for one that may not have it, the gentlest that it may have."""
+    return {each.parameter: scheme if scheme in each.candidates else each.candidates[0] for each in gradients}
+
+
+def _by_size(gradients: Iterable[Gradient]) -> list[list[Gradient]]:
+    """Gradients of one shape together, the smallest first."""
+    found: dict[tuple[int, ...], list[Gradient]] = {}
+    for gradient in gradients:
+        found.setdefault(gradient.shape, []).append(gradient)
+    return sorted(found.values(), key=lambda alike: prod(alike[0].shape))
