@@ -1,15 +1,16 @@
 """Does a network learn as well when its gradients are made small? Test accuracy under each scheme, beside `sum`.
 
-    python benchmarks/accuracy.py [--networks mlp lenet] [--replicas 2 4] [--seeds 1 2 3] [--epochs 8]
+    python benchmarks/accuracy.py [--networks mlp lenet] [--replicas 2 4] [--seeds 1 2 3] [--epochs N]
                                   [--schemes sum onebit "[adaptive(density=1/64) for dense, sum]" …]
                                   [--set momentum=0.9] [--results FILE] [--write PAGE]
 
 Trains networks/fashion_NETWORK.brain on Fashion-MNIST (`--data-dir`) with every scheme, number of replicas and seed,
 for equal epochs, and prints a table: the last epoch's test accuracy as the mean over the seeds ± their standard
 deviation, the difference from `sum` in points with the standard error of the seeds' differences, and what a rank sent
-in a step, on average, warm-up included. The rate falls to a tenth after four epochs, lest the noise of the last steps
-hide what is asked. `--set` gives the networks another `rate` or `momentum`. The network `digits` is the example of that
-name, for trying the command out. `--write` puts the table into a page's place `accuracy`.
+in a step, on average, warm-up included. Half-way the rate falls to a tenth, lest the noise of the last steps hide what
+is asked. `--epochs` trains for another while than the files say, and `--set` gives the networks another `rate` or
+`momentum`. The network `digits` is the example of that name, for trying the command out. `--write` puts the table into
+a page's place `accuracy`.
 
 Results are kept in `--results` as they come: what is there is not trained again. Take another file after a change.
 """
@@ -51,13 +52,16 @@ NUMBERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Run:
-    """What is trained; `epochs` is how long, `settings` what `--set` gave, as `name=value` with spaces between."""
+    """What is trained; `epochs` is how long, None for what the network's file says.
+
+    settings: what `--set` gave, as `name=value` with spaces between.
+    """
 
     network: str
     replicas: int
     scheme: str
     seed: int
-    epochs: int
+    epochs: int | None = None
     settings: str = ""
 
 
@@ -103,7 +107,9 @@ def trained(run: Run, folder: Path, data: Path) -> Result:
     for setting in run.settings.split():
         compiling += ["--set", setting]
     _run("brainc", "compile", *compiling)
-    training = [str(plan), "--seed", str(run.seed), "--epochs", str(run.epochs), "--run-dir", str(folder / "run")]
+    training = [str(plan), "--seed", str(run.seed), "--run-dir", str(folder / "run")]
+    if run.epochs is not None:
+        training += ["--epochs", str(run.epochs)]
     _run("brainrun", *training, "--json", str(report), "--quiet")
     found = json.loads(report.read_text(encoding="utf-8"))
     return Result(found["epochs"][-1]["test"]["accuracy"], statistics.mean(found["bytes_sent"]) / found["steps"])
@@ -189,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--replicas", nargs="+", type=int, default=[2, 4])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--schemes", nargs="+", metavar="SCHEME", default=schemes(), help=", ".join(schemes()))
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, help="otherwise as the networks' files say")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="constants of the networks")
     parser.add_argument("--data-dir", type=Path, default=FASHION)
     parser.add_argument("--results", type=Path, metavar="FILE", default=Path("accuracy.json"))
