@@ -45,7 +45,7 @@ NUMBERS: Mapping[str, str] = {
     "threshold": "threshold(tau=0.01)",
     "adaptive": "adaptive(density=1/64)",
     "golomb": "golomb(density=1/1000)",
-    "lowrank": "lowrank(rank=4)",
+    "lowrank": "lowrank(rank=8)",
 }
 """The numbers with which a scheme that takes some is tried."""
 
