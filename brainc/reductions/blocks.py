@@ -44,9 +44,8 @@ class Blocks:
 
     def offset_of(self, first_column: str, place: str) -> str:
         """How many floats the entry at this place of a block lies behind the segment's first."""
-        writer, runs = self.runs.writer, self.runs
-        column = writer.integer("column", "add nsw", first_column, writer.integer("column", "udiv", place, runs.rows))
-        return runs.offset(writer.integer("row", "urem", place, runs.rows), column)
+        column, row = self.runs.by_rows.quotient_and_rest(place)
+        return self.runs.offset(row, self.runs.writer.integer("column", "add nsw", first_column, column))
 
     def settle(self, finds: Finds, first_word: str, tell: Callable[[str, str, tuple[str, str]], None]) -> Settled:
         """Make the tallies of the columns the means of their blocks, which takes the place of the tallies.

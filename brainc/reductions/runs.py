@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from brainc.codegen.llvm.writer import LANES, Writer
+from brainc.reductions.division import Divisor, divisor
 from brainc.reductions.writing import Segment
 from brainrun.plan import segments
 
@@ -18,7 +19,7 @@ from brainrun.plan import segments
 class Runs:
     """`count` runs of `vectors` vectors each, `stride` floats apart; `across` where a run crosses the columns.
 
-    rows: of a column, in blocks of sixteen.
+    rows: of a column, in blocks of sixteen; `by_rows` divides by them.
     """
 
     writer: Writer
@@ -31,6 +32,7 @@ class Runs:
     count: str
     vectors: str
     stride: str
+    by_rows: Divisor
 
     def total_vectors(self) -> str:
         """How many vectors all runs have."""
@@ -116,4 +118,5 @@ def runs_of(segment: Segment) -> Runs:
         chosen("runs", blocks, columns),
         chosen("vectors", columns, blocks),
         chosen("stride", block_stride, column_stride),
+        divisor(writer, rows),
     )

@@ -92,8 +92,8 @@ def take_sample(segment: Segment, runs: Runs) -> Sample:
             (writer.integer("side", "and", sample.index, beside), 1),
         )
         entry = writer.affine("entry", (first, 1), (within, 1))
-        column = writer.integer("column", "udiv", entry, runs.rows)
-        offset = runs.offset(writer.integer("row", "urem", entry, runs.rows), column)
+        column, row = runs.by_rows.quotient_and_rest(entry)
+        offset = runs.offset(row, column)
         # They lie far apart: memory is asked for all of them before the first is read.
         for matrix in (gradient, error):
             writer.prefetch(matrix, offset)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from brainc.codegen.llvm.writer import Writer
 from brainc.operators.operator import Argument
 from brainc.reductions.candidates import Found, Sieve, kept_of, start_of, stream
+from brainc.reductions.division import divisor
 from brainc.reductions.runs import Runs, runs_of
 from brainc.reductions.scheme import Method, Numbers
 from brainc.reductions.writing import Segment, each_segment
@@ -106,12 +107,11 @@ def _decode(name: str) -> str:
 def _add_all(segment: Segment, runs: Runs, gradient: str, payload: str, count: str) -> None:
     writer = segment.writer
     step_bits = _step_bits(segment)
-    run_floats = writer.affine("floats", (runs.vectors, 16))
+    by_runs = divisor(writer, writer.affine("floats", (runs.vectors, 16)))
     with writer.loop("each", 0, count) as each:
         word = writer.value("word", f"load i32, ptr {writer.at(payload, each.index)}, align 4")
         number = writer.value("number", f"zext i32 {writer.value('number', f'lshr i32 {word}, 1')} to i64")
-        run = writer.integer("run", "udiv", number, run_floats)
-        place = writer.integer("place", "urem", number, run_floats)
+        run, place = by_runs.quotient_and_rest(number)
         at = writer.at(gradient, writer.affine("offset", (runs.begin(run), 1), (place, 1)))
         before = writer.value("before", f"load float, ptr {at}, align 4")
         after = writer.value("after", f"fadd float {before}, {_signed_step(writer, step_bits, word)}")
