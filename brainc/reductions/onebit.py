@@ -4,21 +4,27 @@ Payload of C columns of R rows: C float32 means of the entries that are at least
 are none), then the signs, 1 for at least 0. Signs go in tiles of 32 columns, or those that are left; in a tile
 block by block of sixteen rows, an even number of them, padded by zeros; in a block column by column, 16 bits each,
 the lowest for the first row.
+
+The means are known when a tile has been read, and then what they leave of v goes into the error. Of most matrices the
+tile is still in the caches by then. Where it is not, v is kept in the scratch, and the error written past the caches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from brainc.codegen.llvm.writer import LANES, MASK, VECTOR, Writer, add_lanes, vector_of
 from brainc.reductions.scheme import Method, Numbers
 from brainc.reductions.walk import (
+    FAR_FLOATS,
     TILE,
     Place,
     Run,
     Tile,
     WayOfDecoding,
     each_tile,
+    lies_far_apart,
+    lies_on_vectors,
     parts_of,
     ways_of_decoding,
     write_runs,
@@ -35,8 +41,9 @@ def _bytes(matrix: Matrix, columns: int, _numbers: Numbers) -> int:
     return columns * (8 + 4 * -(-matrix.rows // 32))
 
 
-def _scratch(_matrix: Matrix, _numbers: Numbers) -> int:
-    return 0
+def _scratch(matrix: Matrix, _numbers: Numbers) -> int:
+    """Room for v of a tile."""
+    return 4 * TILE * LANES * -(-matrix.rows // LANES) if matrix.block_stride >= FAR_FLOATS else 0
 
 
 class _Payload:
@@ -70,23 +77,35 @@ def _encode(name: str) -> str:
     with each_segment(writer) as segment:
         payload = _Payload(segment)
         writer.store("zeroinitializer", strange)
-        with each_tile(segment) as tile:
-            _take_signs(segment, tile, payload, sums)
-            _put_means(tile, payload, sums, strange)
-            _keep_error(segment, tile, payload)
+        for kept, condition in _ways_of_keeping(segment):
+            with writer.when("way", condition), each_tile(segment) as tile:
+                _take_signs(segment, tile, payload, sums, kept)
+                _put_means(tile, payload, sums, strange)
+                _keep_error(segment, tile, payload, kept)
         segment.put(segments.LENGTH, payload.length)
         lanes = writer.value("strange", f"fcmp uno {VECTOR} {writer.load('strange', strange)}, zeroinitializer")
         some = writer.value("strange", f"icmp ne i{LANES} {_bits(writer, lanes)}, 0")
         segment.put(segments.STRANGE, writer.value("strange", f"zext i1 {some} to i64"))
+    # What went past the caches is to be there for whoever is told that the kernel has ended.
+    writer.statement("fence seq_cst")
     return writer.module(name, ["onebit, encoder: signs and sums of a tile, its means, then what they leave"])
+
+
+def _ways_of_keeping(segment: Segment) -> Iterator[tuple[str | None, str]]:
+    """Where v is kept between the two visits of a tile, nowhere or at an address, each with the i1 whether it is so."""
+    writer = segment.writer
+    even = lies_on_vectors(segment, segment.address(segments.ERROR, "error"))
+    kept = writer.value("kept", f"and i1 {lies_far_apart(segment)}, {even}")
+    yield None, writer.value("not.kept", f"xor i1 {kept}, true")
+    yield segment.address(segments.SCRATCH, "scratch"), kept
 
 
 def _bits(writer: Writer, mask: str) -> str:
     return writer.value("bits", f"bitcast {MASK} {mask} to i{LANES}")
 
 
-def _take_signs(segment: Segment, tile: Tile, payload: _Payload, sums: str) -> None:
-    """The signs of a tile into the payload, and each column's sums by lane."""
+def _take_signs(segment: Segment, tile: Tile, payload: _Payload, sums: str, kept: str | None) -> None:
+    """The signs of a tile into the payload, each column's sums by lane, and v to where it is kept."""
     writer = segment.writer
     gradient, error = segment.address(segments.GRADIENT, "gradient"), segment.address(segments.ERROR, "error")
     signs = payload.signs_of(tile)
@@ -94,8 +113,11 @@ def _take_signs(segment: Segment, tile: Tile, payload: _Payload, sums: str) -> N
         writer.store("zeroinitializer", sums, writer.affine("sum", (clear.index, LANES)))
 
     def step(place: Place, totals: Sequence[str]) -> list[str]:
-        place.prefetch_in_next_tile(gradient)
+        place.prefetch_ahead(gradient)
         v = _plus(writer, place.load("gradient", gradient), place.load("error", error))
+        if kept is not None:
+            place.prefetch_ahead(error)
+            writer.store(v, kept, writer.affine("kept.at", (place.number, LANES)))
         upper = writer.value("upper", f"fcmp oge {VECTOR} {v}, zeroinitializer")
         if place.mask is not None:
             # Lanes without a row hold 0, which counts in neither sum.
@@ -163,7 +185,7 @@ def _means_of(run: Run, payload: _Payload) -> tuple[str, str]:
     )
 
 
-def _keep_error(segment: Segment, tile: Tile, payload: _Payload) -> None:
+def _keep_error(segment: Segment, tile: Tile, payload: _Payload, kept: str | None) -> None:
     """Leave in the error what the payload does not say of v."""
     writer = segment.writer
     gradient, error = segment.address(segments.GRADIENT, "gradient"), segment.address(segments.ERROR, "error")
@@ -172,12 +194,16 @@ def _keep_error(segment: Segment, tile: Tile, payload: _Payload) -> None:
         positive, negative = _means_of(run, payload)
 
         def step(place: Place, _: Sequence[str]) -> tuple[str, ...]:
-            place.prefetch_in_next_tile(error)
-            # The sum is made again: that costs less than to keep it, as the tile is still in the caches.
-            v = _plus(writer, place.load("gradient", gradient), place.load("error", error))
+            if kept is None:
+                place.prefetch_ahead(error)
+                # The sum is made again: that costs less than to keep it, as the tile is still in the caches.
+                v = _plus(writer, place.load("gradient", gradient), place.load("error", error))
+            else:
+                v = writer.load("v", kept, writer.affine("kept.at", (place.number, LANES)))
             upper = writer.value("upper", f"fcmp oge {VECTOR} {v}, zeroinitializer")
             said = writer.choose("said", upper, positive, negative)
-            place.store(writer.value("rest", f"fsub {VECTOR} {v}, {said}"), error)
+            rest = writer.value("rest", f"fsub {VECTOR} {v}, {said}")
+            place.store(rest, error, past_caches=kept is not None)
             return ()
 
         run.visit(step)
@@ -209,7 +235,7 @@ def _decode_tile(tile: Tile, payload: _Payload, gradient: str, way: WayOfDecodin
             upper = writer.value("upper", f"bitcast i{LANES} {bits} to {MASK}")
             result = writer.choose("said", upper, positive, negative)
             if way == "add":
-                place.prefetch_in_next_tile(gradient)
+                place.prefetch_ahead(gradient)
                 result = _plus(writer, place.load("gradient", gradient), result)
             place.store(result, gradient, past_caches=way == "set past the caches")
             return ()

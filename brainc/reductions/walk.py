@@ -41,8 +41,11 @@ class Tile:
     block_stride: str
     chunk: str
     """How many blocks of a column are visited before the next column's."""
-    next_tile: str
-    """How many floats further on the next tile has what lies here; 0 where nothing need be asked for in advance."""
+    ahead: str
+    """How many floats further on lies what is visited a good while later; 0 where nothing need be asked for by then.
+
+    It is the next tile's, or, where blocks lie far apart and the caches would not keep it until then, a later block's.
+    """
 
     def offset(self, column: str, block: str) -> str:
         """How many floats a vector lies behind the segment's first."""
@@ -85,14 +88,14 @@ class Place:
         else:
             writer.statement(f"store {VECTOR} {vector}, ptr {writer.at(base, self.offset)}, align 4")
 
-    def prefetch_in_next_tile(self, base: str) -> None:
-        """Ask for the same place of the next tile, as long as memory is read by blocks: columns are foreseen anyway."""
+    def prefetch_ahead(self, base: str) -> None:
+        """Ask for what is visited a good while later, where memory is read by blocks: columns are foreseen anyway."""
         writer = self.tile.writer
         if self.mask is not None:
             return
         writer.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        ahead = writer.integer("ahead", "add nsw", self.offset, self.tile.next_tile)
-        # Not `inbounds`: behind the last tile there may be nothing, and asking for it does no harm.
+        ahead = writer.integer("ahead", "add nsw", self.offset, self.tile.ahead)
+        # Not `inbounds`: behind the last there may be nothing, and asking for it does no harm.
         at = writer.value("ahead.at", f"getelementptr float, ptr {base}, i64 {ahead}")
         writer.statement(f"call void @llvm.prefetch.p0(ptr {at}, i32 0, i32 2, i32 1)")
 
@@ -145,15 +148,17 @@ def each_tile(segment: Segment) -> Iterator[Tile]:
     block_stride = segment.word(segments.BLOCK_STRIDE, "block.stride")
     blocks = parts_of(writer, rows, LANES)
     tight = writer.equal("tight", block_stride, LANES)
-    far = writer.value("far", f"icmp sge i64 {block_stride}, {FAR_FLOATS}")
+    far = lies_far_apart(segment)
     steps = writer.value("chunk", f"select i1 {far}, i64 {FAR_CHUNK}, i64 {NEAR_CHUNK}")
     chunk = writer.value("chunk", f"select i1 {tight}, i64 {blocks}, i64 {steps}")
-    across = writer.affine("next.tile", (column_stride, TILE))
-    next_tile = writer.value("next.tile", f"select i1 {tight}, i64 0, i64 {across}")
+    next_tile = writer.affine("next.tile", (column_stride, TILE))
+    later_block = writer.affine("later.block", (block_stride, 2 * FAR_CHUNK))
+    ahead = writer.value("ahead", f"select i1 {far}, i64 {later_block}, i64 {next_tile}")
+    ahead = writer.value("ahead", f"select i1 {tight}, i64 0, i64 {ahead}")
     with writer.loop("tile", 0, parts_of(writer, columns, TILE)) as loop:
         first = writer.affine("first", (loop.index, TILE))
         width = writer.least("width", writer.integer("left", "sub nsw", columns, first), TILE)
-        yield Tile(writer, first, width, rows, blocks, column_stride, block_stride, chunk, next_tile)
+        yield Tile(writer, first, width, rows, blocks, column_stride, block_stride, chunk, ahead)
 
 
 def write_runs(tile: Tile, body: Callable[[Run], None]) -> None:
@@ -177,6 +182,20 @@ def parts_of(writer: Writer, count: str, size: str | int) -> str:
     return writer.integer("parts", "sdiv", sum_, size)
 
 
+def lies_far_apart(segment: Segment) -> str:
+    """The i1 whether blocks lie so far apart that caches, which have few places for such lines, do not keep a tile."""
+    return segment.writer.value("far", f"icmp sge i64 {segment.word(segments.BLOCK_STRIDE)}, {FAR_FLOATS}")
+
+
+def lies_on_vectors(segment: Segment, matrix: str) -> str:
+    """The i1 whether all vectors of a matrix lie at multiples of 64 bytes."""
+    writer = segment.writer
+    bits = writer.value("address", f"ptrtoint ptr {matrix} to i64")
+    for stride in (segments.COLUMN_STRIDE, segments.BLOCK_STRIDE):
+        bits = writer.integer("bits", "or", bits, writer.affine("bits", (segment.word(stride), 4)))
+    return writer.equal("even", writer.integer("bits", "and", bits, VECTOR_BYTES - 1), 0)
+
+
 def ways_of_decoding(segment: Segment, gradient: str) -> Iterator[tuple[WayOfDecoding, str]]:
     """Each way with the i1 that says whether it is this segment's; one is.
 
@@ -188,11 +207,7 @@ def ways_of_decoding(segment: Segment, gradient: str) -> Iterator[tuple[WayOfDec
     rows, columns = segment.word(segments.ROWS, "rows"), segment.word(segments.COLUMNS, "columns")
     entries = writer.integer("entries", "mul nsw", rows, columns)
     large = writer.value("large", f"icmp sge i64 {entries}, {PAST_CACHES_FLOATS}")
-    bits = writer.value("address", f"ptrtoint ptr {gradient} to i64")
-    for stride in (segments.COLUMN_STRIDE, segments.BLOCK_STRIDE):
-        bits = writer.integer("bits", "or", bits, writer.affine("bits", (segment.word(stride), 4)))
-    even = writer.equal("even", writer.integer("bits", "and", bits, VECTOR_BYTES - 1), 0)
-    past = writer.value("past", f"and i1 {large}, {even}")
+    past = writer.value("past", f"and i1 {large}, {lies_on_vectors(segment, gradient)}")
     near = writer.value("near", f"xor i1 {past}, true")
     yield "add", adds
     yield "set", writer.value("sets.near", f"and i1 {sets}, {near}")

@@ -94,6 +94,14 @@ def test_large_gradients_are_set_as_small_ones_are(storage: Storage) -> None:
     check_both_ways(storage, 1040, 300, seed=6)
 
 
+@pytest.mark.parametrize("rows", [16, 40, 100])
+def test_v_is_kept_aside_where_the_caches_would_not_keep_it(rows: int) -> None:
+    # From 4,096 columns on the blocks of a panel lie 256 KB apart.
+    assert METHOD.scratch(panels(random(rows, 4100, 1)).matrix, ()) >= 4 * 32 * rows
+    assert METHOD.scratch(panels(random(rows, 300, 1)).matrix, ()) == 0
+    check_both_ways(panels, rows, 4100, seed=8)
+
+
 @STORAGES
 @given(columns=st.integers(1, 90), first=st.integers(0, 89), count=st.integers(0, 90))
 @settings(max_examples=40, deadline=None)
