@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from math import prod
 
@@ -9,8 +10,14 @@ from brainc.ir.kernel import KernelText
 from brainc.ir.scheme import Scheme
 from brainc.ir.sharded import slices
 from brainc.reductions.table import method_of, scheme_text
+from brainrun.plan.messages import piece_of
 from brainrun.plan.schema import LANES, Lanes, Matrix, Panels, Part, Plain, Storage
 from brainrun.plan.storage import stored_elements
+
+PIECE_ENTRIES = 1 << 19
+"""What a member owns of a gradient is cut into pieces of about so many entries, for its threads to share."""
+MOST_PIECES = 16
+"""More threads than a rank is given, as a rule: a piece costs a few microseconds."""
 
 
 def matrix_of(storage: Storage, *, by_column: bool) -> Matrix:
@@ -45,6 +52,7 @@ def part_of(
     method = method_of(scheme)
     matrix = matrix_of(storage, by_column=method.by_column)
     owned = slices(matrix.columns, members)
+    pieces = pieces_of(matrix, members)
     warmup = method.warmup(scheme.numbers)
 
     def bound(columns: int) -> int:
@@ -59,13 +67,31 @@ def part_of(
         encode=encoder(scheme),
         decode=decoder(scheme),
         owned=owned,
-        bounds=tuple(bound(own.stop - own.start) for own in owned),
+        bounds=tuple(bound(-(-(own.stop - own.start) // pieces)) for own in owned),
         scratch=max(method.scratch(matrix, numbers) for numbers in (scheme.numbers, *warmup)),
         layer=layer,
         velocity=velocity,
         warmup=warmup,
         factor_of=factor_of,
+        pieces=pieces,
     )
+
+
+def pieces_of(matrix: Matrix, members: int) -> int:
+    """Into how many pieces each member's columns are cut; none is without columns where a member has some."""
+    columns = matrix.columns // members
+    return max(1, min(MOST_PIECES, -(-matrix.rows * columns // PIECE_ENTRIES), columns))
+
+
+def expected_payloads(matrix: Matrix, members: int, scheme: Scheme) -> float:
+    """The bytes that all members' columns are predicted to take, encoded piece by piece."""
+    method, pieces = method_of(scheme), pieces_of(matrix, members)
+    widths = Counter(
+        cut.stop - cut.start
+        for own in slices(matrix.columns, members)
+        for cut in (piece_of(own, piece, pieces) for piece in range(pieces))
+    )
+    return sum(count * method.expected(matrix, width, scheme.numbers) for width, count in widths.items())
 
 
 def expected_bytes(parts: tuple[tuple[Part, Scheme], ...], members: int, node: int) -> int:
@@ -73,11 +99,7 @@ def expected_bytes(parts: tuple[tuple[Part, Scheme], ...], members: int, node: i
 
     `node` members share a node; what they send each other within it is not counted.
     """
-    each = sum(
-        method_of(scheme).expected(part.matrix, own.stop - own.start, scheme.numbers)
-        for part, scheme in parts
-        for own in part.owned
-    )
+    each = sum(expected_payloads(part.matrix, members, scheme) for part, scheme in parts)
     return round(2 * (members // node - 1) / members * each)
 
 

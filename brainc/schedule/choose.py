@@ -18,12 +18,11 @@ from math import prod
 
 from brainc.ir.kernel import storage_of
 from brainc.ir.scheme import SUM, Scheme
-from brainc.ir.sharded import slices
 from brainc.ir.tensor import Value
 from brainc.machine import cost
 from brainc.machine.cost import Reduced
 from brainc.machine.description import Machine
-from brainc.reductions.parts import matrix_of
+from brainc.reductions.parts import expected_payloads, matrix_of
 from brainc.reductions.table import FACTORISATIONS, METHODS
 from brainc.schedule import buckets
 from brainc.schedule.clock import Clock
@@ -142,8 +141,7 @@ def work(shape: tuple[int, ...], scheme: Scheme, group: Group) -> Work:
     method = METHODS[scheme.method]
     matrix = matrix_of(storage, by_column=method.by_column)
     entries = matrix.rows * matrix.columns
-    owned = slices(matrix.columns, group.members)
-    encoded = sum(method.expected(matrix, own.stop - own.start, scheme.numbers) for own in owned)
+    encoded = expected_payloads(matrix, group.members, scheme)
     return Work(4 * entries, (Reduced(entries, method.keeps_error),), encoded, 0.0)
 
 

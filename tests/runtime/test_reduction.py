@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from brainc.ir.scheme import SUM, Scheme
+from brainc.reductions.parts import PIECE_ENTRIES
 from brainrun.errors import RunError
 from brainrun.kernels import compile_missing, load, open_cache
 from brainrun.native import Loader
@@ -66,11 +67,21 @@ def random_gradients(reduction: Reduction, members: int, *, seed: int) -> Gradie
 
 
 def ranks(
-    kernels: Mapping[str, int], pool: Pool, schemes: Mapping[str, Scheme], members: int, *, node: int = 1, luck: int = 0
+    kernels: Mapping[str, int],
+    pool: Pool,
+    schemes: Mapping[str, Scheme],
+    members: int,
+    *,
+    node: int = 1,
+    luck: int = 0,
+    piece: int = PIECE_ENTRIES,
 ) -> Ranks:
-    """`luck` is the seed of the messages' delays."""
+    """`luck` is the seed of the messages' delays, and `piece` how many entries what a member owns is cut into."""
     random = np.random.default_rng(luck)
-    reduction = reduction_of(TENSORS, schemes, members, node)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("brainc.reductions.parts.PIECE_ENTRIES", piece)
+        reduction = reduction_of(TENSORS, schemes, members, node)
+    assert (max(part.pieces for part in reduction.parts) > 1) == (piece < PIECE_ENTRIES)
     return Ranks(reduction, TENSORS, members, kernels, pool, lambda: bool(random.random() < 0.4))
 
 
@@ -78,14 +89,16 @@ every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
 every_size = pytest.mark.parametrize(
     ("members", "node"), [(2, 1), (3, 1), (4, 1), (7, 1), (8, 1), (4, 2), (6, 3), (8, 2), (8, 4)]
 )
+whole_and_in_pieces = pytest.mark.parametrize("piece", [PIECE_ENTRIES, 100], ids=["whole", "in pieces"])
 
 
 @every_scheme
 @every_size
+@whole_and_in_pieces
 def test_replicas_agree_and_no_gradient_is_lost(
-    kernels: dict[str, int], pool: Pool, scheme: Scheme, members: int, node: int
+    kernels: dict[str, int], pool: Pool, scheme: Scheme, members: int, node: int, piece: int
 ) -> None:
-    group = ranks(kernels, pool, alike(scheme), members, node=node)
+    group = ranks(kernels, pool, alike(scheme), members, node=node, piece=piece)
     for step in range(STEPS):
         given = random_gradients(group.reduction, members, seed=step)
         before = [{p.gradient: t.error(p).copy() for p in group.reduction.parts} for t in group.tensors]
@@ -105,10 +118,11 @@ def test_replicas_agree_and_no_gradient_is_lost(
 
 @every_scheme
 @every_size
+@whole_and_in_pieces
 def test_bytes_counted_are_those_carried_and_within_their_bounds(
-    kernels: dict[str, int], pool: Pool, scheme: Scheme, members: int, node: int
+    kernels: dict[str, int], pool: Pool, scheme: Scheme, members: int, node: int, piece: int
 ) -> None:
-    group = ranks(kernels, pool, alike(scheme), members, node=node)
+    group = ranks(kernels, pool, alike(scheme), members, node=node, piece=piece)
     reduction = group.reduction
     for step in range(3):
         group.step(random_gradients(reduction, members, seed=step), step=step)
@@ -118,22 +132,24 @@ def test_bytes_counted_are_those_carried_and_within_their_bounds(
             for source, target, _, message in group.post.carried
             if source == rank and source // node != target // node
         )
-    header = 4 * len(reduction.parts)
+    parts = [part for part in reduction.parts for _ in range(part.pieces)]
+    header = 4 * len(parts)
     for source, target, tag, message in group.post.carried:
         owner = target if tag == 3 else tag - 4
         assert source == owner or tag == 3 or source // node == target // node
         assert len(message) <= bound_bytes(reduction, owner)
         lengths = message[:header].view(np.uint32)
         assert len(message) == header + int(lengths.sum())
-        assert all(lengths[place] <= part.bounds[owner] for place, part in enumerate(reduction.parts))
+        assert all(lengths[place] <= part.bounds[owner] for place, part in enumerate(parts))
 
 
 @every_scheme
 @pytest.mark.parametrize("members", [2, 5])
+@whole_and_in_pieces
 def test_any_order_of_messages_gives_the_same_bits(
-    kernels: dict[str, int], pool: Pool, scheme: Scheme, members: int
+    kernels: dict[str, int], pool: Pool, scheme: Scheme, members: int, piece: int
 ) -> None:
-    groups = [ranks(kernels, pool, alike(scheme), members, luck=luck) for luck in (1, 2, 3)]
+    groups = [ranks(kernels, pool, alike(scheme), members, luck=luck, piece=piece) for luck in (1, 2, 3)]
     for step in range(5):
         given = random_gradients(groups[0].reduction, members, seed=step)
         for group in groups:
@@ -145,10 +161,11 @@ def test_any_order_of_messages_gives_the_same_bits(
                 np.testing.assert_array_equal(tensors.error(part), expected.error(part))
 
 
-def test_threads_do_not_change_bits(kernels: dict[str, int], pool: Pool) -> None:
+@whole_and_in_pieces
+def test_threads_do_not_change_bits(kernels: dict[str, int], pool: Pool, piece: int) -> None:
     with Pool(kernels["brainrun_pool"], 3) as three:
         for scheme in SCHEMES.values():
-            one_by_one, together = (ranks(kernels, each, alike(scheme), 3) for each in (pool, three))
+            one_by_one, together = (ranks(kernels, each, alike(scheme), 3, piece=piece) for each in (pool, three))
             for step in range(3):
                 given = random_gradients(one_by_one.reduction, 3, seed=step)
                 one_by_one.step(given, step=step)
@@ -197,11 +214,11 @@ def test_the_first_epochs_have_their_own_numbers(kernels: dict[str, int], pool: 
 def test_segments_begin_at_their_first_column_in_every_buffer() -> None:
     (part,) = reduction_of({"wide.weight": Panels(37, 100)}, {"wide.weight": Scheme("onebit")}, 4).parts
     assert part.owned[2] == Slice(19, 28)
-    row = Segment(1, part, 2, gradient=1 << 20, error=1 << 21, velocity=1 << 22, payload=640, scratch=64).row()
+    row = Segment(1, part, 2, 0, gradient=1 << 20, error=1 << 21, velocity=1 << 22, payload=640, scratch=64).row()
     begin = 4 * 19 * 16
     assert [row[word] - begin for word in (words.GRADIENT, words.ERROR, words.VELOCITY)] == [1 << 20, 1 << 21, 1 << 22]
     assert [row[word] for word in (words.PAYLOAD, words.SCRATCH, words.COLUMNS, words.ROWS)] == [640, 64, 9, 100]
-    row = Segment(1, part, 2, gradient=1 << 20).row()
+    row = Segment(1, part, 2, 0, gradient=1 << 20).row()
     assert [row[word] for word in (words.ERROR, words.VELOCITY)] == [0, 0]
 
 
@@ -209,7 +226,7 @@ def test_segments_are_dealt_to_threads_by_their_size() -> None:
     tensors = {f"{n}.weight": Panels(n, 32) for n in (40, 8, 16)}
     tensors |= {"c.weight": Panels(8, 32), "d.weight": Panels(8, 32)}
     parts = reduction_of(tensors, dict.fromkeys(tensors, Scheme("onebit")), 2).parts
-    segments = Segments([Segment(1, part, 0, gradient=0) for part in parts], threads=2)
+    segments = Segments([Segment(1, part, 0, 0, gradient=0) for part in parts], threads=2)
     columns = segments.table[:, words.COLUMNS]
     half = len(columns) // 2
     assert columns[:half].sum() == columns[half:].sum() == 20

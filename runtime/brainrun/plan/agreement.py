@@ -71,7 +71,7 @@ def _difference(one: AllReduce | Reduction, other: AllReduce | Reduction) -> tup
             if one.node != other.node:
                 return f"{one.name} with {one.node} members a node", f"{one.name} with {other.node}"
             for place, (theirs, mine) in enumerate(zip(one.parts, other.parts, strict=True)):
-                for field in ("scheme", "parameters", "warmup", "matrix", "owned", "bounds"):
+                for field in ("scheme", "parameters", "warmup", "matrix", "owned", "bounds", "pieces"):
                     values = getattr(theirs, field), getattr(mine, field)
                     if values[0] != values[1]:
                         theirs_said, mine_said = (f"{one.name} with {field} {v} of part {place}" for v in values)

@@ -60,6 +60,8 @@ def _untrue_part(part: Part, buffers: Mapping[str, Buffer]) -> Iterator[str]:
     for owner, (slice, bound) in enumerate(zip(part.owned, part.bounds, strict=True)):
         if bound < 0 or bound % 4 or (slice.start < slice.stop and not bound):
             yield f"member {owner} owns {slice.stop - slice.start} columns, of at most {bound} bytes"
+    if part.pieces < 1:
+        yield f"its members' columns are cut into {part.pieces} pieces"
     if any(len(numbers) != len(part.parameters) for numbers in part.warmup):
         yield f"{part.scheme} has other numbers in the first epochs than later"
     if part.factor_of and part.factor_of not in buffers:

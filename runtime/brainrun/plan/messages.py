@@ -1,9 +1,9 @@
 """Where does each message of a reduction lie? Slots of one buffer, one for each message of a step.
 
-A message is a header, one uint32 a part with the length of its payload, and then the payloads end to end. A slot has
-room for the longest message: the header, then each part's payload at its bound. Between `members` ranks, of which each
-is `me` of its own, the slots are in order: to each partner, what it owns; from each partner, what I own; the sum of
-what I own; of what each other member owns, the sum; then the encoders' scratch, one piece a part.
+A message is a header, one uint32 with the length of its payload for each piece of each part, and then the payloads end
+to end. A slot has room for the longest message: the header, then each payload at its bound. Between `members` ranks, of
+which each is `me` of its own, the slots are in order: to each partner, what it owns; from each partner, what I own; the
+sum of what I own; of what each other member owns, the sum; then the encoders' scratch, for each piece of each part.
 
 Partners are the members that one exchanges terms with: all others, or, where members share nodes, those that stand at
 one's own place in other nodes.
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from brainrun.plan.schema import Reduction
+from brainrun.plan.schema import Part, Reduction, Slice
 
 ALIGNMENT = 64
 
@@ -28,19 +28,30 @@ class Slots:
     own: int
     gathered: tuple[int, ...]
     scratch: tuple[tuple[int, ...], ...]
-    """For each member whose columns are encoded at once, a place for each part."""
+    """For each member whose columns are encoded at once, a place for the pieces of each part, end to end."""
     end: int
 
 
-def header_bytes(parts: int) -> int:
+def piece_of(owned: Slice, piece: int, pieces: int) -> Slice:
+    """The columns of one of so many pieces that a member's columns are cut into."""
+    length = owned.stop - owned.start
+    return Slice(owned.start + length * piece // pieces, owned.start + length * (piece + 1) // pieces)
+
+
+def header_bytes(reduction: Reduction) -> int:
     """Bytes of a message before its first payload."""
-    return 4 * parts
+    return 4 * sum(part.pieces for part in reduction.parts)
+
+
+def scratch_bytes(part: Part) -> int:
+    """Bytes from one piece's scratch to the next one's."""
+    return -(-part.scratch // ALIGNMENT) * ALIGNMENT
 
 
 def bound_bytes(reduction: Reduction, owner: int) -> int:
     """The most bytes of a message about the columns of `owner`; 0 where it owns none, and no message is sent."""
-    payload = sum(part.bounds[owner] for part in reduction.parts)
-    return header_bytes(len(reduction.parts)) + payload if payload else 0
+    payload = sum(part.pieces * part.bounds[owner] for part in reduction.parts)
+    return header_bytes(reduction) + payload if payload else 0
 
 
 def partners(members: int, me: int, node: int) -> tuple[int, ...]:
@@ -76,7 +87,8 @@ def slots(reduction: Reduction, members: int, me: int) -> Slots:
     gathered = one_each(others, bound)
     encoded = {*mine, me}
     scratch = tuple(
-        tuple(take(part.scratch) if member in encoded else 0 for part in reduction.parts) for member in range(members)
+        tuple(take(part.pieces * scratch_bytes(part)) if member in encoded else 0 for part in reduction.parts)
+        for member in range(members)
     )
     return Slots(outgoing, incoming, own, gathered, scratch, end)
 

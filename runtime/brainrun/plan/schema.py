@@ -5,6 +5,7 @@ one. Programs are written once and shared by all ranks that do the same; what di
 the mesh, its slices) stands in the rank's own entry.
 
 Version log: 1 — the first format. 2 — reductions of gradients: transfers `reduction`, buffers of role `error`.
+3 — what a member owns of a gradient may be encoded in several pieces.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-VERSION = 2
+VERSION = 3
 LANES = 16
 """Samples that lie side by side in an activation's innermost axis."""
 
@@ -235,7 +236,8 @@ class Part(Value, frozen=True):
     """One tensor of a reduction, and how it is made small.
 
     Member r of the group owns the columns `owned[r]`: it gets the others' terms of them, adds them up, and gives the
-    sum to all. A message holds at most `bounds[r]` bytes of member r's columns, a multiple of 4.
+    sum to all. Its columns are cut into `pieces` runs as equal as can be (`messages.piece_of`), each coded by itself,
+    so that threads can share them; none of them takes more than `bounds[r]` bytes, a multiple of 4.
     """
 
     gradient: str
@@ -252,7 +254,7 @@ class Part(Value, frozen=True):
     owned: tuple[Slice, ...]
     bounds: tuple[int, ...]
     scratch: int
-    """Bytes that the encoder needs beside a segment."""
+    """Bytes that the encoder needs beside a piece."""
     layer: str
     velocity: str = ""
     """Where the gradient is a velocity, the buffer of it, as `gradient` is laid out: what is sent is zeroed there."""
@@ -260,6 +262,7 @@ class Part(Value, frozen=True):
     """The scheme's numbers in the first epochs, instead of `parameters`."""
     factor_of: str = ""
     """Where calls made the tensor as a factor of a gradient, and make that one of its sum, the gradient's buffer."""
+    pieces: int = 1
 
 
 class Reduction(Value, frozen=True, tag="reduction"):

@@ -1,6 +1,7 @@
 """How do gradients become messages, and messages gradients? By their schemes' kernels, into and out of fixed slots.
 
-A message is a header, one uint32 a part with the length of its payload, and then the payloads end to end.
+A message is a header, one uint32 with the length of its payload for each piece of each part, and then the payloads end
+to end.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from brainrun.plan.messages import bound_bytes, header_bytes
+from brainrun.plan.messages import bound_bytes, header_bytes, scratch_bytes
 from brainrun.plan.schema import Part, Reduction
 from brainrun.plan.segments import LENGTH, PAYLOAD, SEED, STRANGE
 from brainrun.pool import Pool
@@ -51,27 +52,35 @@ class Encoder:
     def __init__(self, reduction: Reduction, slots: Sequence[Slot], memory: Memory, *, me: int, threads: int) -> None:
         parts, first = reduction.parts, int(memory.messages.ctypes.data)
         places = [message_place(reduction, slot, memory) for slot in slots]
-        self._first_payload = header_bytes(len(parts))
-        wanted = [(slot, p) for slot in slots for p, part in enumerate(parts) if part.bounds[slot.owner]]
+        self._first_payload = header_bytes(reduction)
+        pieces = _pieces(reduction)
+        wanted = [(slot, n) for slot in slots for n, (p, _) in enumerate(pieces) if parts[p].bounds[slot.owner]]
         starts = {slot: _starts(reduction, slot.owner) for slot in slots}
         self._segments = Segments(
             [
                 Segment(
-                    memory.kernels[parts[p].encode],
-                    parts[p],
+                    memory.kernels[part.encode],
+                    part,
                     slot.owner,
-                    memory.addresses[parts[p].gradient],
-                    memory.addresses.get(parts[p].error, 0),
-                    memory.addresses.get(parts[p].velocity, 0),
-                    first + slot.offset + starts[slot][p],
-                    first + slot.scratch[p],
+                    piece,
+                    memory.addresses[part.gradient],
+                    memory.addresses.get(part.error, 0),
+                    memory.addresses.get(part.velocity, 0),
+                    first + slot.offset + starts[slot][n],
+                    first + slot.scratch[p] + piece * scratch_bytes(part),
                 )
-                for slot, p in wanted
+                for slot, n in wanted
+                for p, piece in (pieces[n],)
+                for part in (parts[p],)
             ],
             threads,
         )
         self.begin = self._segments.begin
-        seeds = [_seed(f"{reduction.name}, part {p}, columns of {slot.owner} from {me}") for slot, p in wanted]
+        seeds = [
+            _seed(f"{reduction.name}, part {p}, {f'piece {piece}, ' if piece else ''}columns of {slot.owner} from {me}")
+            for slot, n in wanted
+            for p, piece in (pieces[n],)
+        ]
         self._seeds = np.zeros(len(self._segments.table), np.uint64)
         self._seeds[self._segments.place] = np.array(seeds, np.uint64)
         self._seed_words = self._segments.table[:, SEED].view(np.uint64)
@@ -80,8 +89,8 @@ class Encoder:
             (
                 place,
                 _header(reduction, place),
-                [(p, parts[p], rows[slot, p], starts[slot][p]) for p in range(len(parts)) if (slot, p) in rows],
-                [p for p in range(len(parts)) if (slot, p) not in rows],
+                [(n, parts[p], rows[slot, n], starts[slot][n]) for n, (p, _) in enumerate(pieces) if (slot, n) in rows],
+                [n for n in range(len(pieces)) if (slot, n) not in rows],
             )
             for slot, place in zip(slots, places, strict=True)
         ]
@@ -93,13 +102,13 @@ class Encoder:
         self._segments.run(pool)
         words = self._segments.words
         for i, (place, header, payloads, absent) in enumerate(self._slots):
-            for p in absent:
-                header[p] = 0
+            for n in absent:
+                header[n] = 0
             end = self._first_payload
-            for p, part, row, start in payloads:
+            for n, part, row, start in payloads:
                 if words[row + STRANGE]:
                     return part
-                header[p] = length = words[row + LENGTH]
+                header[n] = length = words[row + LENGTH]
                 if end != start:  # a payload before it is shorter than its bound
                     first = words[row + PAYLOAD] - start
                     ctypes.memmove(first + end, first + start, length)
@@ -115,30 +124,35 @@ class Decoder:
         place = message_place(reduction, slot, memory)
         self._place = place
         self._header = _header(reduction, place)
-        self._first_payload = int(place.ctypes.data) + header_bytes(len(reduction.parts))
-        wanted = [(p, part) for p, part in enumerate(reduction.parts) if part.bounds[slot.owner]]
+        self._first_payload = int(place.ctypes.data) + header_bytes(reduction)
+        wanted = [
+            (n, reduction.parts[p], piece)
+            for n, (p, piece) in enumerate(_pieces(reduction))
+            if reduction.parts[p].bounds[slot.owner]
+        ]
         self._segments = Segments(
             [
                 Segment(
                     memory.kernels[part.decode],
                     part,
                     slot.owner,
+                    piece,
                     memory.addresses[part.gradient],
                     add=add,
                 )
-                for _, part in wanted
+                for _, part, piece in wanted
             ],
             threads,
         )
         self.begin = self._segments.begin
-        self._payloads = list(zip((p for p, _ in wanted), self._segments.first_words, strict=True))
+        self._payloads = list(zip((n for n, *_ in wanted), self._segments.first_words, strict=True))
 
     def run(self, pool: Pool) -> None:
         """Decode it."""
         words, header, address = self._segments.words, self._header, self._first_payload
-        for p, row in self._payloads:
+        for n, row in self._payloads:
             words[row + PAYLOAD] = address
-            words[row + LENGTH] = length = header[p]
+            words[row + LENGTH] = length = header[n]
             address += length
         self._segments.run(pool)
 
@@ -148,14 +162,19 @@ class Decoder:
 
 
 def _header(reduction: Reduction, place: NDArray[np.uint8]) -> memoryview:
-    """The lengths of the payloads, by part."""
-    return place[: header_bytes(len(reduction.parts))].data.cast("I")
+    """The lengths of the payloads, by part and piece."""
+    return place[: header_bytes(reduction)].data.cast("I")
+
+
+def _pieces(reduction: Reduction) -> list[tuple[int, int]]:
+    """Of each payload of a message the numbers of its part and of its piece."""
+    return [(p, piece) for p, part in enumerate(reduction.parts) for piece in range(part.pieces)]
 
 
 def _starts(reduction: Reduction, owner: int) -> list[int]:
-    """Where each part's payload begins in a message if those before it are as long as they may be."""
-    bounds = [part.bounds[owner] for part in reduction.parts]
-    return list(accumulate(bounds[:-1], initial=header_bytes(len(reduction.parts))))
+    """Where each payload begins in a message if those before it are as long as they may be."""
+    bounds = [reduction.parts[p].bounds[owner] for p, _ in _pieces(reduction)]
+    return list(accumulate(bounds[:-1], initial=header_bytes(reduction)))
 
 
 def _seed(text: str) -> int:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainrun.plan.schema import Part
+from brainrun.plan.messages import piece_of
+from brainrun.plan.schema import Part, Slice
 from brainrun.plan.segments import (
     ADD,
     BLOCK_STRIDE,
@@ -29,7 +30,7 @@ from brainrun.pool import CALL_WORDS, Pool
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One part's columns of one owner: the kernel that codes them, and where they lie.
+    """A piece of one part's columns of one owner: the kernel that codes it, and where it lies.
 
     `gradient`, `error`, `velocity`, `payload` and `scratch` are addresses: of the part's buffers (0: none), and of the
     segment's own two. `add` is for decoders.
@@ -38,6 +39,7 @@ class Segment:
     kernel: int
     part: Part
     owner: int
+    piece: int
     gradient: int
     error: int = 0
     velocity: int = 0
@@ -48,13 +50,16 @@ class Segment:
     @property
     def columns(self) -> int:
         """How many columns it has."""
-        owned = self.part.owned[self.owner]
-        return owned.stop - owned.start
+        own = self._own()
+        return own.stop - own.start
+
+    def _own(self) -> Slice:
+        return piece_of(self.part.owned[self.owner], self.piece, self.part.pieces)
 
     def row(self) -> list[int]:
         """Its words, as far as they do not change from step to step."""
         matrix, words = self.part.matrix, [0] * SEGMENT_WORDS
-        skipped = 4 * self.part.owned[self.owner].start * matrix.column_stride
+        skipped = 4 * self._own().start * matrix.column_stride
         words[GRADIENT] = self.gradient + skipped
         words[ERROR] = self.error + skipped if self.error else 0
         words[VELOCITY] = self.velocity + skipped if self.velocity else 0
