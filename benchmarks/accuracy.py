@@ -31,7 +31,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from brainc.reductions.table import METHODS
+from brainc.reductions.table import names
 from brainc.report.schemes import placed
 
 HERE = Path(__file__).parent
@@ -94,7 +94,7 @@ class Results:
 
 def schemes() -> list[str]:
     """All that the language has, as a user writes them."""
-    return [NUMBERS.get(name, name) for name in METHODS]
+    return [NUMBERS.get(name, name) for name in names()]
 
 
 def trained(run: Run, folder: Path, data: Path) -> Result:

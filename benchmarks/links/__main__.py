@@ -1,7 +1,7 @@
 """Training speed of two hosts over links of several rates: reduction schemes, and PyTorch's DDP, in turns.
 
     python -m benchmarks.links --torch-python /path/to/python-with-torch [--links 100mbit 1gbit 10gbit]
-        [--networks mlp lenet wide] [--schemes sum onebit 'adaptive(density=1/64)' auto] [--rounds 3] [--json FILE]
+        [--networks mlp lenet wide] [--schemes sum onebit auto …] [--rounds 3] [--json FILE]
 
 The hosts are network namespaces with a core each, joined by a link of the rate each way (hosts.py), so it needs Linux,
 root and iproute2; where it cannot be run it says why and ends with status 0. Prints a Markdown table for each link:
@@ -32,7 +32,15 @@ from benchmarks.links.turns import Comparison, Effort
 from brainc.machine.description import GENERIC, Machine
 
 BATCHES = {"mlp": 128, "lenet": 128, "wide": 256}
-SCHEMES = ("sum", "onebit", "adaptive(density=1/64)", "auto")
+SCHEMES = (
+    "sum",
+    "onebit",
+    "threshold(tau=0.01)",
+    "adaptive(density=1/64)",
+    "golomb(density=1/1000)",
+    "lowrank(rank=2)",
+    "auto",
+)
 LINKS = ("100mbit", "1gbit", "10gbit")
 
 
