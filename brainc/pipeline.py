@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import msgspec
 
 from brainc import __version__
 from brainc.codegen.assemble import Assembled, Facts, Ranks, assemble, build_ranks
@@ -30,7 +32,7 @@ from brainlang import load_program
 from brainlang.diagnostics import BrainError, Diagnostic
 from brainlang.program import Program
 from brainrun.plan.rules import broken_rules
-from brainrun.plan.schema import Plan
+from brainrun.plan.schema import Choice, Plan
 from brainrun.plan.store import with_files, write_plan
 from brainrun.processor import this_processor
 
@@ -73,7 +75,7 @@ def compile_program(program: Program, options: CompileOptions) -> Compiled:
         data=checked.data,
         data_folder=_data_folder(options),
         inputs=input_facts(graph),
-        choice=choice_of([(layout.candidate, layout.ranks.prediction.step_seconds) for layout in weighed]),
+        choice=_choice(weighed),
     )
     assembled = assemble(graph, tensors, sharded, ranks, facts)
     _check("plan", broken_rules(with_files(assembled.plan, assembled.files), assembled.files))
@@ -132,11 +134,18 @@ def _bytes_a_node(layout: _Layout, machine: description.Machine) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """A candidate laid out in full: who holds what, and every rank's program with its predicted step."""
+    """A candidate laid out in full: who holds what, why these reductions, and every rank's program with its step."""
 
     candidate: Candidate
     sharded: ShardedProgram
+    why: str
     ranks: Ranks
+
+
+def _choice(weighed: Sequence[_Layout]) -> Choice:
+    """The decision in the plan's words, from the candidates, the fastest first."""
+    choice = choice_of([(layout.candidate, layout.ranks.prediction.step_seconds) for layout in weighed])
+    return msgspec.structs.replace(choice, why=f"{choice.why} {weighed[0].why}".rstrip())
 
 
 def _laid_out(
@@ -150,9 +159,10 @@ def _laid_out(
     # What no description says of the machine, no plan relies on.
     node = 1 if machine is description.GENERIC else machine.cores_per_node
     placed = replace(spread, node=node)
-    sharded = replace(placed, schemes=assigned(placed, reductions, machine))
+    by_schemes = assigned(placed, reductions, machine)
+    sharded = replace(placed, schemes=by_schemes.schemes)
     _check("partition", ir_sharded.rules(sharded))
-    return _Layout(candidate, sharded, build_ranks(sharded, machine, registers))
+    return _Layout(candidate, sharded, by_schemes.why, build_ranks(sharded, machine, registers))
 
 
 def _check(level: str, broken: Iterator[str]) -> None:

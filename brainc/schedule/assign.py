@@ -25,10 +25,16 @@ from brainc.reductions.table import FACTORISATIONS, METHODS
 from brainc.schedule.choose import GENTLEST_FIRST, Gradient, Group, gentlest
 
 
-def assigned(
-    program: ShardedProgram, by_layer: Mapping[str, Scheme | Auto], machine: Machine
-) -> tuple[tuple[str, Scheme], ...]:
-    """The scheme of every trained parameter of a program spread over a mesh, by the parameter's name.
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """The scheme of every trained parameter, by its name; and where `auto` decided, why."""
+
+    schemes: tuple[tuple[str, Scheme], ...]
+    why: str
+
+
+def assigned(program: ShardedProgram, by_layer: Mapping[str, Scheme | Auto], machine: Machine) -> Assigned:
+    """Who gets which scheme, of a program spread over a mesh.
 
     Tensors of one axis are summed as they are where the method says so, and those for which factors do not pay. That
     and `auto` are decided by the first rank's part, which no other is larger than.
@@ -48,6 +54,7 @@ def assigned(
         name: scheme if isinstance(scheme, Scheme) and _suits(scheme, shapes[name]) else SUM
         for name, scheme in asked.items()
     }
+    whys = []
     if any(isinstance(scheme, Auto) for scheme in asked.values()):
         arithmetic = _arithmetic(program, machine)
         for group, ready in arithmetic.ready.items():
@@ -61,8 +68,10 @@ def assigned(
                 )
                 for name, seconds in ready.items()
             ]
-            found |= gentlest(gradients, group)
-    return tuple(found.items())
+            decision = gentlest(gradients, group)
+            found |= decision.schemes
+            whys.append(decision.why)
+    return Assigned(tuple(found.items()), " ".join(whys))
 
 
 def _candidates(asked: Scheme | Auto, found: Scheme, shape: tuple[int, ...]) -> tuple[Scheme, ...]:

@@ -22,7 +22,7 @@ from brainc.machine import cost
 from brainc.machine.cost import Reduced
 from brainc.machine.description import Machine
 from brainc.reductions.parts import expected_payloads, matrix_of
-from brainc.reductions.table import FACTORISATIONS, METHODS
+from brainc.reductions.table import FACTORISATIONS, METHODS, scheme_text
 from brainc.schedule import buckets
 from brainc.schedule.clock import Clock
 from brainrun.plan.schema import Interval
@@ -75,8 +75,16 @@ class Work:
     beside: float
 
 
-def gentlest(gradients: Sequence[Gradient], group: Group) -> dict[str, Scheme]:
-    """The scheme of each gradient; see the file's head."""
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The scheme of each gradient by its parameter, and why, in a sentence."""
+
+    schemes: Mapping[str, Scheme]
+    why: str
+
+
+def gentlest(gradients: Sequence[Gradient], group: Group) -> Decision:
+    """The decision that the file's head describes."""
     ordered = sorted(gradients, key=lambda gradient: gradient.ready)
     known: dict[tuple[tuple[int, ...], Scheme], Work] = {}
 
@@ -91,14 +99,27 @@ def gentlest(gradients: Sequence[Gradient], group: Group) -> dict[str, Scheme]:
     seconds = [predicted(schemes) for schemes in uniform]
     fastest = min(seconds)
     if seconds[0] <= LOSSLESS_SLACK * fastest:
-        return uniform[0]
+        return Decision(uniform[0], _why(seconds, 0))
     most = SLACK * fastest
     taken = next(place for place, each in enumerate(seconds) if each <= most)
     chosen = uniform[taken]
     for alike in _by_size(gradient for gradient in ordered if len(gradient.candidates) > 1):
         gentler = (chosen | _all_under(scheme, alike) for scheme in GENTLEST_FIRST[:taken])
         chosen = next((schemes for schemes in gentler if predicted(schemes) <= most), chosen)
-    return chosen
+    return Decision(chosen, _why(seconds, taken))
+
+
+def _why(seconds: Sequence[float], taken: int) -> str:
+    """What each candidate was estimated to take, and why this one was taken."""
+    tried = [
+        f"{1e3 * each:,.1f} ms by {scheme_text(scheme)}" for each, scheme in zip(seconds, GENTLEST_FIRST, strict=True)
+    ]
+    if taken:
+        within = f"{scheme_text(GENTLEST_FIRST[taken])} is the gentlest within {100 * SLACK - 100:.0f} % of the fastest"
+        rest = ", and gradients have a gentler scheme where that costs no more"
+    else:
+        within, rest = f"{scheme_text(SUM)} is within {100 * LOSSLESS_SLACK - 100:.0f} % of the fastest", ""
+    return f"With all gradients reduced alike, a step is estimated to take {', '.join(tried)}: {within}{rest}."
 
 
 def step_seconds(gradients: Sequence[Gradient], work_of: Callable[[Gradient], Work], group: Group) -> float:

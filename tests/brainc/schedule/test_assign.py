@@ -21,7 +21,7 @@ FAST = replace(GENERIC, link_bandwidth=1e11)
 
 def schemes(asked: dict[str, object], machine: object = GENERIC) -> dict[str, Scheme]:
     sharded = spread(graph(LENET), (2, 1), batch=BATCH).sharded
-    return dict(assigned(sharded, asked, machine))  # type: ignore[arg-type]  # as the settings give them
+    return dict(assigned(sharded, asked, machine).schemes)  # type: ignore[arg-type]  # as the settings give them
 
 
 def test_a_layer_s_matrices_get_its_scheme_and_its_biases_are_summed() -> None:
@@ -69,4 +69,10 @@ def test_auto_weighs_what_crosses_the_links_between_nodes() -> None:
     assert sharded.sharing("data") == 1
     sharded = replace(sharded, node=2)
     assert sharded.sharing("data") == 2
-    assert dict(assigned(sharded, asked, SLOW))["h.dense.weight"] != SUM  # type: ignore[arg-type]
+    assert dict(assigned(sharded, asked, SLOW).schemes)["h.dense.weight"] != SUM  # type: ignore[arg-type]
+
+
+def test_auto_says_why() -> None:
+    sharded = spread(graph(LENET), (2, 1), batch=BATCH).sharded
+    assert assigned(sharded, {"h.dense": AUTO}, SLOW).why.startswith("With all gradients reduced alike, a step is ")
+    assert assigned(sharded, {"h.dense": ONEBIT}, SLOW).why == ""
