@@ -77,7 +77,7 @@ class Brainrun:
         source = BENCHMARKS / "networks" / f"{self._network}.brain"
         command = [sys.executable, "-m", "brainc.cli", "compile", str(source), "-o", str(plan)]
         command += ["--data", str(HOSTS), "--model", "1", "--machine", str(machine), "--reduce", self.name]
-        _finished([command], _SECONDS_MORE)
+        finished([command], _SECONDS_MORE)
         self._plan, self._folder = plan, folder
         self._predicted = read_plan(plan)[0].prediction.step_seconds
 
@@ -92,7 +92,7 @@ class Brainrun:
         command = [sys.executable, "-m", "brainrun.cli", str(self._plan), "--mode", "bench", "--quiet"]
         command += ["--steps", str(steps), "--json", str(result), "--run-dir", str(self._folder / "run")]
         before = hosts.bytes_sent()
-        _finished([hosts.mpi(command)], seconds + _SECONDS_MORE)
+        finished([hosts.mpi(command)], seconds + _SECONDS_MORE)
         sent = _since(before, hosts.bytes_sent())
         report = json.loads(result.read_text(encoding="utf-8"))
         return Measured(report["samples_per_second"], steps, sent, max(report["bytes_sent"]) // steps)
@@ -120,7 +120,7 @@ class Ddp:
         command = [self._python, str(BENCHMARKS / "torch_peer.py"), self._network]
         command += ["--steps", str(steps), "--hook", self._hook]
         before = hosts.bytes_sent()
-        said = _finished(
+        said = finished(
             [hosts.on(host, ["env", *_torch_environment(host), *command]) for host in range(HOSTS)],
             seconds + _SECONDS_MORE,
         )
@@ -131,7 +131,7 @@ def parameters_of(network: str, folder: Path) -> int:
     """How many parameters a network has, by its plan."""
     plan = folder / "counted.plan"
     source = BENCHMARKS / "networks" / f"{network}.brain"
-    _finished([[sys.executable, "-m", "brainc.cli", "compile", str(source), "-o", str(plan)]], _SECONDS_MORE)
+    finished([[sys.executable, "-m", "brainc.cli", "compile", str(source), "-o", str(plan)]], _SECONDS_MORE)
     return count(read_plan(plan)[0])
 
 
@@ -162,7 +162,7 @@ def _since(before: tuple[int, ...], now: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(b - a for a, b in zip(before, now, strict=True))
 
 
-def _finished(commands: Sequence[Sequence[str]], seconds: float) -> list[str]:
+def finished(commands: Sequence[Sequence[str]], seconds: float) -> list[str]:
     """What each of some commands, run at once, printed; Failed with its last words if one fails or takes longer."""
     running = [
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
