@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -44,8 +45,16 @@ SCHEMES = (
 LINKS = ("100mbit", "1gbit", "10gbit")
 
 
+def this_core() -> Machine:
+    """One core as it is here, in place of what is assumed of any."""
+    command = [sys.executable, str(Path(__file__).with_name("core.py"))]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment)
+    return replace(GENERIC, **json.loads(done.stdout))
+
+
 def description(facts: LinkFacts, like: Machine = GENERIC) -> Machine:
-    """A machine of one core a node, whose nodes are joined by this link."""
+    """A machine of one such core a node, whose nodes are joined by this link."""
     return replace(
         like,
         name=facts.rate,
@@ -82,6 +91,7 @@ def measure(arguments: argparse.Namespace, record: Record) -> None:
     """Fill the record, link after link."""
     effort = Effort(arguments.rounds, arguments.seconds, arguments.longest_step)
     keep = partial(write, record, arguments.json)
+    core = this_core()
     with tempfile.TemporaryDirectory(prefix="brainc-links-") as name:
         folder = Path(name)
         parameters = {network: parameters_of(network, folder) for network in arguments.networks}
@@ -90,7 +100,7 @@ def measure(arguments: argparse.Namespace, record: Record) -> None:
                 facts = pinged(hosts)
                 record.links[link.name] = facts
                 machine = folder / f"{link.name}.toml"
-                machine.write_text(as_toml(description(facts)), encoding="utf-8")
+                machine.write_text(as_toml(description(facts, core)), encoding="utf-8")
                 for network in arguments.networks:
                     known = contenders(network, arguments.schemes, arguments.torch_python, parameters[network])
                     of_network = folder / f"{link.name}-{network}"

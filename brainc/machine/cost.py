@@ -60,10 +60,14 @@ class Reducing:
 
 @dataclass(frozen=True, slots=True)
 class Reduced:
-    """What the work of a reduction follows from: a tensor's entries, and whether what is not sent is kept."""
+    """What the work of a reduction follows from: a tensor's entries, and whether what is not sent is kept.
+
+    streams: how many times as long as to stream over what it reads and writes the encoder takes.
+    """
 
     entries: int
     keeps_error: bool
+    streams: float = 1.0
 
 
 def reduction(
@@ -71,9 +75,9 @@ def reduction(
 ) -> Reducing:
     """Seconds to sum tensors that take so many bytes encoded; each member owns an equal share of them.
 
-    Encoders and decoders run at the speed of memory. An encoder reads the gradient and, with error feedback, reads and
-    writes the error; without, it writes what it read: 12 or 8 bytes an entry. A decoder reads the message, and reads
-    and writes the entries it adds to, or writes those it sets.
+    Decoders run at the speed of memory, encoders at a share of it. An encoder reads the gradient and, with error
+    feedback, reads and writes the error; without, it writes what it read: 12 or 8 bytes an entry. A decoder reads the
+    message, and reads and writes the entries it adds to, or writes those it sets.
 
     Where so many members as `node` says share one, each first reads all their terms of its share in the node, and
     writes the sum; then it speaks with one member of each other node alone.
@@ -82,7 +86,7 @@ def reduction(
     if not others:
         return Reducing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     entries = sum(tensor.entries for tensor in tensors)
-    encoding = sum((12 if tensor.keeps_error else 8) * tensor.entries for tensor in tensors)
+    encoding = sum((12 if tensor.keeps_error else 8) * tensor.entries * tensor.streams for tensor in tensors)
     calls = machine.call_latency * len(tensors)
     wire = machine.link_latency * others + others * own * encoded_bytes / machine.link_bandwidth
     return Reducing(

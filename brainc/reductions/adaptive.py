@@ -157,4 +157,5 @@ ADAPTIVE = Method(
     scratch=_scratch,
     encode=_encode,
     decode=_decode,
+    streams=1.8,
 )

@@ -261,6 +261,7 @@ GOLOMB = Method(
     scratch=_scratch,
     encode=_encode,
     decode=_decode,
+    streams=1.4,
     corrects_momentum=True,
     warmup=_warmup,
     # Summed as they are, a perceptron's biases would take twice the bytes of all its coded weights.

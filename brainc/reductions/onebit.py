@@ -257,4 +257,5 @@ ONEBIT = Method(
     scratch=_scratch,
     encode=_encode,
     decode=_decode,
+    streams=2.0,
 )

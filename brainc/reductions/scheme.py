@@ -36,6 +36,8 @@ class Method:
     given and must do.
     corrects_momentum: whether velocities are kept by each rank and reduced, instead of gradients.
     warmup(numbers): other numbers for the first epochs, one after the other; none for most.
+    streams: how many times as long as to stream over what it reads and writes its encoder takes, for predictions; about
+    what `benchmarks/reductions.py` shows on several processors.
     sums_vectors: whether tensors of one axis (biases, scales) are summed as they are instead: they are few bytes, and
     one number too coarse there shifts every sample alike.
     """
@@ -53,6 +55,7 @@ class Method:
     decode: Callable[[str], str]
     corrects_momentum: bool = False
     warmup: Callable[[Numbers], tuple[Numbers, ...]] = no_warmup
+    streams: float = 1.0
     sums_vectors: bool = True
 
 

@@ -42,6 +42,12 @@ def method_of(scheme: Scheme) -> Method:
     return SUM_METHOD if scheme.method in FACTORISATIONS else METHODS[scheme.method]
 
 
+def method_in(text: str) -> Method:
+    """How tensors are sent under a scheme that is written so; see `scheme_text`."""
+    name, _, _ = text.partition("(")
+    return METHODS.get(name, SUM_METHOD)
+
+
 def scheme_text(scheme: Scheme) -> str:
     """The scheme as a user writes it: `sum`, `adaptive(density=0.015625)`."""
     arguments = record_of(scheme.method).arguments

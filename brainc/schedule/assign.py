@@ -23,6 +23,7 @@ from brainc.machine import cost
 from brainc.machine.description import Machine
 from brainc.reductions.table import FACTORISATIONS, METHODS
 from brainc.schedule.choose import GENTLEST_FIRST, Gradient, Group, gentlest
+from brainc.schedule.momentum import decay_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def assigned(program: ShardedProgram, by_layer: Mapping[str, Scheme | Auto], mac
                     name,
                     shapes[name],
                     seconds,
-                    arithmetic.update[name],
+                    *arithmetic.updates[name],
                     _candidates(asked[name], found[name], shapes[name]),
                 )
                 for name, seconds in ready.items()
@@ -95,11 +96,11 @@ class _Arithmetic:
     """Seconds of a training step's arithmetic on one rank, by parameter.
 
     ready: what passes before its gradient is made, for those that are summed over ranks, by who sums them.
-    update: what its update takes.
+    updates: what its update takes, and what it takes where velocities are reduced.
     """
 
     ready: Mapping[Group, Mapping[str, float]]
-    update: Mapping[str, float]
+    updates: Mapping[str, tuple[float, float]]
 
 
 def _arithmetic(program: ShardedProgram, machine: Machine) -> _Arithmetic:
@@ -107,13 +108,16 @@ def _arithmetic(program: ShardedProgram, machine: Machine) -> _Arithmetic:
     parameters = gradients_of(program.train)
     made: dict[str, float] = {}
     ready: dict[Group, dict[str, float]] = {}
-    update: dict[str, float] = {}
+    updates: dict[str, tuple[float, float]] = {}
     now = 0.0
     for operation in program.train.operations:
         before = max((made.get(value.name, 0.0) for value in operands_of(operation)), default=0.0)
         match operation:
             case ts.Update(targets=targets):
-                update[targets[0].name] = _seconds(operation, program, machine)
+                seconds = _seconds(operation, program, machine)
+                # The velocity is then added to and read where the gradient is made, which waits for the core.
+                corrected = seconds * (1 - 1 / len(operation.operands)) if decay_of(operation) else seconds
+                updates[targets[0].name] = seconds, corrected
             case Redistribute(result=result, before=layout):
                 made[result.name] = before
                 parameter = parameters.get(result.name)
@@ -126,7 +130,7 @@ def _arithmetic(program: ShardedProgram, machine: Machine) -> _Arithmetic:
             case _:
                 now += _seconds(operation, program, machine)
                 made |= dict.fromkeys((value.name for value in results_of(operation)), now)
-    return _Arithmetic(ready, update)
+    return _Arithmetic(ready, updates)
 
 
 def _seconds(operation: ts.Operation, program: ShardedProgram, machine: Machine) -> float:

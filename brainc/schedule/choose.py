@@ -45,7 +45,7 @@ _CALLS = 8
 class Gradient:
     """A rank's part of a gradient, `[outputs, …]`: it is made `ready` seconds of arithmetic into the step.
 
-    update: seconds that the update of its parameter takes.
+    update: seconds that the update of its parameter takes; `corrected` where its scheme reduces velocities.
     candidates: the schemes it may have, the gentlest first; one alone where it was asked for.
     """
 
@@ -53,6 +53,7 @@ class Gradient:
     shape: tuple[int, ...]
     ready: float
     update: float
+    corrected: float
     candidates: tuple[Scheme, ...]
 
 
@@ -67,12 +68,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a gradient puts into the messages of its bucket, and what else its scheme does on the core, in seconds."""
+    """What a gradient puts into the messages of its bucket, and what else its scheme does on the core, in seconds.
+
+    corrects_momentum: whether velocities are reduced, so that the update does without them.
+    """
 
     bytes: int
     tensors: tuple[Reduced, ...]
     encoded: float
     beside: float
+    corrects_momentum: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,8 @@ def step_seconds(gradients: Sequence[Gradient], work_of: Callable[[Gradient], Wo
         _pass(clock.reduce(bucket[0].parameter, stages))
     for bucket in found:
         _pass(clock.wait(bucket[0].parameter))
-        _pass(clock.compute("", sum(gradient.update for gradient in bucket)))
+        for gradient in bucket:
+            _pass(clock.compute("", gradient.corrected if work_of(gradient).corrects_momentum else gradient.update))
     return clock.now
 
 
@@ -164,12 +170,14 @@ def work(shape: tuple[int, ...], scheme: Scheme, group: Group) -> Work:
             for flops, moved in ((2, 12), (2, 4), (4, 12))
         )
         sent = 4 * sum(factors)
-        return Work(sent, tuple(Reduced(factor, False) for factor in factors), sent, beside)
+        return Work(sent, tuple(Reduced(factor, False) for factor in factors), sent, beside, False)
     method = METHODS[scheme.method]
     matrix = matrix_of(storage, by_column=method.by_column)
     entries = matrix.rows * matrix.columns
     encoded = expected_payloads(matrix, group.members, scheme)
-    return Work(4 * entries, (Reduced(entries, method.keeps_error),), encoded, 0.0)
+    return Work(
+        4 * entries, (Reduced(entries, method.keeps_error, method.streams),), encoded, 0.0, method.corrects_momentum
+    )
 
 
 def _buckets(gradients: Sequence[Gradient], size: Callable[[Gradient], int]) -> Iterator[list[Gradient]]:

@@ -28,7 +28,7 @@ def momentum_first(procedure: LocalProcedure) -> LocalProcedure:
             case Reduction(parts=(Reduced(scheme=scheme, result=result) as part,)) if (
                 method_of(scheme).corrects_momentum
                 and (update := updates.get(result.name)) is not None
-                and (decay := _decay(update)) is not None
+                and (decay := decay_of(update)) is not None
             ):
                 velocity = velocities[result.name] = update.targets[1]
                 items.append(_accelerated(part, velocity, decay))
@@ -40,7 +40,7 @@ def momentum_first(procedure: LocalProcedure) -> LocalProcedure:
     return replace(procedure, items=tuple(items))
 
 
-def _decay(update: ts.Update) -> Constant | None:
+def decay_of(update: ts.Update) -> Constant | None:
     """μ where the rule's only state is v ← μ·v + g."""
     match update.expressions:
         case (_, Apply("add", (Apply("multiply", (Constant() as decay, Operand(1))), Operand(2)))):

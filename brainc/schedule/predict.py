@@ -12,6 +12,7 @@ from typing import assert_never
 from brainc.machine import cost
 from brainc.machine.cost import Reducing
 from brainc.machine.description import Machine
+from brainc.reductions.table import method_in
 from brainc.schedule.clock import Clock
 from brainrun.plan.schema import (
     AllReduce,
@@ -66,7 +67,10 @@ def _started(transfer: Transfer, clock: Clock, mesh: Mesh, machine: Machine) -> 
 def reducing(reduction: Reduction, machine: Machine) -> Reducing:
     """Seconds of each stage of a reduction, whose members are taken to own equal shares."""
     members = len(reduction.parts[0].owned)
-    tensors = [cost.Reduced(part.matrix.rows * part.matrix.columns, bool(part.error)) for part in reduction.parts]
+    tensors = [
+        cost.Reduced(part.matrix.rows * part.matrix.columns, bool(part.error), method_in(part.scheme).streams)
+        for part in reduction.parts
+    ]
     # To each other node, what a member sends is the share 1 / N of everything encoded, twice.
     others = members // reduction.node - 1
     encoded = reduction.expected_bytes * members / (2 * others) if others else 0.0

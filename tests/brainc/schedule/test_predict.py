@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from brainc.machine.description import GENERIC, Machine
+from brainc.reductions.table import METHODS
 from brainc.schedule.predict import reducing, step_seconds, timeline
 from brainrun.plan.schema import (
     AllReduce,
@@ -34,7 +35,17 @@ GATHER = Exchange("gather", "all_gather", (Message(1, "x", 0, 1),), (Message(1, 
 
 # Eight entries between two members, of which each sends 3 bytes twice; memory moves one byte a second.
 PART = Part(
-    "g", "e", Matrix(4, 2, 16, 16), "onebit", (), "encode", "decode", (Slice(0, 1), Slice(1, 2)), (8, 8), 0, "layer"
+    "g",
+    "e",
+    Matrix(4, 2, 16, 16),
+    "threshold(tau=1.0)",
+    (),
+    "encode",
+    "decode",
+    (Slice(0, 1), Slice(1, 2)),
+    (8, 8),
+    0,
+    "layer",
 )
 SMALL = Reduction("small", "data", (PART,), "messages", 6, "layer")
 OTHER = Reduction("other", "data", (PART,), "messages", 6, "layer")
@@ -97,6 +108,11 @@ def test_a_reduction_is_encoded_sent_added_encoded_sent_and_decoded_before_its_w
         ("decode", 137.0, 38.0),
         ("compute", 175.0, 1.0),
     ]
+
+
+def test_an_encoder_takes_as_many_streams_as_its_scheme_says() -> None:
+    onebit = msgspec.structs.replace(SMALL, parts=(msgspec.structs.replace(PART, scheme="onebit"),))
+    assert reducing(onebit, SLOW).encode == METHODS["onebit"].streams * reducing(SMALL, SLOW).encode > 48.0
 
 
 def test_a_reduction_without_an_error_moves_fewer_bytes_to_encode() -> None:
