@@ -43,6 +43,8 @@ SCHEMES = (
     "auto",
 )
 LINKS = ("100mbit", "1gbit", "10gbit")
+BYTES_THROUGH_TCP = 3.0e9
+"""What a core hands to MPI over TCP, or takes from it, in a second: what sums over 10 Gbit/s took beyond the rest."""
 
 
 def this_core() -> Machine:
@@ -61,6 +63,7 @@ def description(facts: LinkFacts, like: Machine = GENERIC) -> Machine:
         cores_per_node=1,
         link_bandwidth=facts.bytes_per_second,
         link_latency=facts.latency_seconds,
+        message_bandwidth=BYTES_THROUGH_TCP,
     )
 
 

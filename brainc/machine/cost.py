@@ -79,6 +79,8 @@ def reduction(
     feedback, reads and writes the error; without, it writes what it read: 12 or 8 bytes an entry. A decoder reads the
     message, and reads and writes the entries it adds to, or writes those it sets.
 
+    What is sent and what comes also takes the core, which hands it to the link and takes it from there.
+
     Where so many members as `node` says share one, each first reads all their terms of its share in the node, and
     writes the sum; then it speaks with one member of each other node alone.
     """
@@ -88,14 +90,17 @@ def reduction(
     entries = sum(tensor.entries for tensor in tensors)
     encoding = sum((12 if tensor.keeps_error else 8) * tensor.entries * tensor.streams for tensor in tensors)
     calls = machine.call_latency * len(tensors)
-    wire = machine.link_latency * others + others * own * encoded_bytes / machine.link_bandwidth
+    each_way = others * own * encoded_bytes
+    wire = machine.link_latency * others + each_way / machine.link_bandwidth
+    handed = each_way / machine.message_bandwidth
     return Reducing(
         encode=(4 * entries * (1 + 1 / node) / machine.memory_bandwidth if node > 1 else 0.0)
         + calls
-        + others * own * encoding / machine.memory_bandwidth,
+        + others * own * encoding / machine.memory_bandwidth
+        + handed,
         scatter=wire,
-        add=others * (calls + own * (encoded_bytes + 8 * entries) / machine.memory_bandwidth),
-        encode_sum=calls + own * encoding / machine.memory_bandwidth,
+        add=handed + others * (calls + own * (encoded_bytes + 8 * entries) / machine.memory_bandwidth),
+        encode_sum=calls + own * encoding / machine.memory_bandwidth + handed,
         gather=wire,
-        decode=calls + (encoded_bytes + 4 * entries) / machine.memory_bandwidth,
+        decode=handed + calls + (encoded_bytes + 4 * entries) / machine.memory_bandwidth,
     )

@@ -9,6 +9,7 @@ step_latency = 1.0e-4        # seconds a step, beside its calls and messages
 call_latency = 5.0e-7        # seconds a call of a kernel, beside its work
 link_latency = 2.0e-6        # seconds a message, between ranks
 link_bandwidth = 8.0e9       # bytes a second, between two ranks
+message_bandwidth = 1.0e10   # bytes a second that a core hands to the link, or takes from it
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Machine:
     call_latency: float
     link_latency: float
     link_bandwidth: float
+    message_bandwidth: float
 
 
 GENERIC = Machine(
@@ -45,6 +47,7 @@ GENERIC = Machine(
     call_latency=5.0e-7,
     link_latency=3.0e-6,
     link_bandwidth=6.0e9,
+    message_bandwidth=1.0e10,
 )
 """A node of a few AVX-512 cores whose ranks exchange through shared memory, where no description is given."""
 
@@ -73,4 +76,5 @@ def load(path: Path) -> Machine:
         call_latency=float(read["call_latency"]),
         link_latency=float(read["link_latency"]),
         link_bandwidth=float(read["link_bandwidth"]),
+        message_bandwidth=float(read["message_bandwidth"]),
     )

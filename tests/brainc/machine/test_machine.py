@@ -22,6 +22,7 @@ step_latency = 1.0e-4
 call_latency = 5.0e-7
 link_latency = 2.0e-6
 link_bandwidth = 8.0e9
+message_bandwidth = 1.0e10
 """
 
 
