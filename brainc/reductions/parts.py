@@ -6,6 +6,8 @@ from collections import Counter
 from functools import cache
 from math import prod
 
+from msgspec.structs import replace
+
 from brainc.ir.kernel import KernelText
 from brainc.ir.scheme import Scheme
 from brainc.ir.sharded import slices
@@ -54,6 +56,7 @@ def part_of(
     owned = slices(matrix.columns, members)
     pieces = pieces_of(matrix, members)
     warmup = method.warmup(scheme.numbers)
+    piece = replace(matrix, columns=-(-max(own.stop - own.start for own in owned) // pieces))
 
     def bound(columns: int) -> int:
         return max(method.bound(matrix, columns, numbers) for numbers in (scheme.numbers, *warmup))
@@ -68,7 +71,7 @@ def part_of(
         decode=decoder(scheme),
         owned=owned,
         bounds=tuple(bound(-(-(own.stop - own.start) // pieces)) for own in owned),
-        scratch=max(method.scratch(matrix, numbers) for numbers in (scheme.numbers, *warmup)),
+        scratch=max(method.scratch(piece, numbers) for numbers in (scheme.numbers, *warmup)),
         layer=layer,
         velocity=velocity,
         warmup=warmup,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from brainc.reductions.scheme import Method, Numbers
@@ -125,7 +126,7 @@ def encode(
     assert bound % 4 == 0
     # A payload begins where the one before ends, so at any multiple of 4.
     payload = _guarded(bound, offset=4)
-    scratch = _guarded(method.scratch(gradient.matrix, numbers), offset=0)
+    scratch = _guarded(method.scratch(replace(gradient.matrix, columns=last - first), numbers), offset=0)
     table = _table(gradient, error, first, last, payload, bound, numbers)
     table[segments.SEED], table[segments.SCRATCH] = seed, _address(scratch)
     table[segments.LENGTH] = table[segments.STRANGE] = -1
