@@ -6,8 +6,9 @@
 The hosts are network namespaces with a core each, joined by a link of the rate each way (hosts.py), so it needs Linux,
 root and iproute2; where it cannot be run it says why and ends with status 0. Prints a Markdown table for each link:
 samples/s as the median over the rounds, ratios to `sum`, to DDP and to DDP with its fp16 hook, and what a host put on
-its link in a step beside brainrun's own count. With `--json FILE` all numbers are kept there after each measurement,
-and what the file has already is not measured again. Run it on a machine that does nothing else.
+its link in a step beside brainrun's own count. `--write PAGE` puts the links side by side into a page. With `--json
+FILE` all numbers are kept there after each measurement, and what the file has already is not measured again. Run it on
+a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from typing import NoReturn
 from benchmarks.links.contenders import Brainrun, Contender, Ddp, parameters_of
 from benchmarks.links.hosts import Hosts, Link, Unavailable, why_not
 from benchmarks.links.record import LinkFacts, Record, read, write
-from benchmarks.links.table import page
+from benchmarks.links.table import overview, page
 from benchmarks.links.turns import Comparison, Effort
 from brainc.machine.description import GENERIC, Machine
+from brainc.report.schemes import placed
 
 BATCHES = {"mlp": 128, "lenet": 128, "wide": 256}
 SCHEMES = (
@@ -126,6 +128,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0, help="about how long a measurement takes (6)")
     parser.add_argument("--longest-step", type=float, default=20.0, help="skip what takes longer a step (20 s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep all numbers there, and go on from them")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put all links side by side into its place `links`")
     arguments = parser.parse_args()
     reason = why_not()
     if reason is not None:
@@ -139,7 +142,12 @@ def main() -> None:
     except Unavailable as error:
         print(f"links: skipped: {error}")
         return
-    print(page(record, [link.name for link in arguments.links], arguments.networks))
+    links = [link.name for link in arguments.links]
+    print(page(record, links, arguments.networks))
+    if arguments.write is not None:
+        text = arguments.write.read_text(encoding="utf-8")
+        table = overview(record, links, arguments.networks)
+        arguments.write.write_text(placed(text, "links", table), encoding="utf-8")
 
 
 def _stop(number: int, _: object) -> NoReturn:

@@ -23,6 +23,28 @@ def page(record: Record, links: Sequence[str], networks: Sequence[str]) -> str:
     return "\n\n".join([*parts, *(["Goals:\n\n" + "\n".join(said)] if said else [])])
 
 
+def overview(record: Record, links: Sequence[str], networks: Sequence[str]) -> str:
+    """All links side by side: samples/s of each contender on each network, and ratios to the peers."""
+    head, rule = ["network", "contender"], ["---", "---"]
+    for link in links:
+        head += [link, *(f"× {peer}" for peer in PEERS)]
+        rule += ["--:"] * (1 + len(PEERS))
+    rows = [head, rule]
+    for network in networks:
+        contenders = dict.fromkeys(result.contender for result in record.results if result.network == network)
+        for contender in contenders:
+            name = contender if contender in PEERS else f"`{contender}`"
+            row = [network, name]
+            for link in links:
+                rate = record.rate(link, network, contender)
+                row.append(f"{rate:,.0f}" if rate else "–")
+                for peer in PEERS:
+                    compared = record.rate(link, network, peer)
+                    row.append(f"{rate / compared:.2f}" if rate and compared else "–")
+            rows.append(row)
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 def table(record: Record, link: str, networks: Sequence[str]) -> str:
     """One link: a row for each contender on each network; sent and counted are a host's, in a step."""
     rows = [_COLUMNS, ("---", "---", *["---:"] * (len(_COLUMNS) - 2))]

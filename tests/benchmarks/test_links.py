@@ -19,7 +19,7 @@ from benchmarks.links import hosts as namespaces
 from benchmarks.links.contenders import Contender, Ddp, Failed, Measured, parameters_of
 from benchmarks.links.hosts import Hosts, Link, Unavailable, address, why_not
 from benchmarks.links.record import LinkFacts, Record, Result, read, write
-from benchmarks.links.table import page
+from benchmarks.links.table import overview, page
 from benchmarks.links.turns import Comparison, Effort, bytes_between, rounds_of, steps_of_probe, steps_of_round
 from brainc.machine.description import load
 
@@ -169,7 +169,8 @@ def test_the_table_has_ratios_and_the_goals_are_judged() -> None:
         result("DDP", 1000.0),
         result("DDP fp16", note="failed: no PyTorch"),
     ]
-    text = page(Record(links={"1gbit": FACTS}, results=results), ["1gbit", "10gbit"], ["mlp"])
+    record = Record(links={"1gbit": FACTS}, results=results)
+    text = page(record, ["1gbit", "10gbit"], ["mlp"])
     assert text.splitlines()[0].startswith("**1gbit**: 119 MB/s each way and 10 µs a message")
     assert "| mlp | `sum` | 1,100 | 116.4 | 1.00 | 1.10 | – | 11,700.0 | 11,653.2 |" in text
     assert "| mlp | `onebit` | 5,500 | 23.3 | 5.00 | 5.50 | – | – | – |" in text
@@ -177,6 +178,9 @@ def test_the_table_has_ratios_and_the_goals_are_judged() -> None:
     assert "- mlp at 1gbit: onebit is 5.50 × DDP, goal 4.0: met" in text
     assert "- mlp at 1gbit: auto is 0.91 × onebit, goal 0.95: missed" in text
     assert "goal 2.5" not in text
+    side_by_side = overview(record, ["1gbit", "10gbit"], ["mlp"]).splitlines()
+    assert side_by_side[0] == "| network | contender | 1gbit | × DDP | × DDP fp16 | 10gbit | × DDP | × DDP fp16 |"
+    assert "| mlp | `onebit` | 5,500 | 5.50 | – | – | – | – |" in side_by_side
 
 
 def test_the_compiler_reads_the_description_of_a_link(tmp_path: Path) -> None:
