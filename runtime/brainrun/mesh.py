@@ -106,6 +106,10 @@ class World(Protocol):
         """Give bound transfers back."""
         ...
 
+    def is_of_mpi(self, error: Exception) -> bool:
+        """Whether MPI raised it; as a rule because a message's other end is gone."""
+        ...
+
     def abort(self) -> None:
         """End all ranks now, with status 1."""
         ...
@@ -214,6 +218,11 @@ class Alone:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+    def is_of_mpi(self, error: Exception) -> bool:
+        """There is no MPI."""
+        del error
+        return False
 
     def abort(self) -> None:
         """Nobody else has to be ended."""
@@ -337,6 +346,10 @@ class MpiWorld:
         for request in self._bound:
             request.Free()
         self._bound = []
+
+    def is_of_mpi(self, error: Exception) -> bool:
+        """Whether it is MPI's exception."""
+        return isinstance(error, self._mpi.Exception)
 
     def abort(self) -> None:
         """MPI_Abort."""

@@ -38,6 +38,9 @@ from brainrun.train import Epoch, Length, train
 
 _SECONDS_AFTER_THE_RANK_BEFORE, _MOST_SECONDS_OF_SILENCE = 0.2, 2.0
 
+_SECONDS_FOR_THE_CAUSE = 1.0
+"""A rank that dies makes MPI fail on others. What ended it is for the launcher to say, which then ends these, too."""
+
 _SECONDS_TO_BE_HEARD = 0.1
 """A launcher that is told to end all ranks drops what it has not read from them yet."""
 
@@ -60,7 +63,9 @@ def run(options: RunOptions, world: World) -> int:
             print("brainrun: interrupted", file=sys.stderr)
         world.abort()
         return 130
-    except Exception:  # a rank's main: a defect must end the other ranks too
+    except Exception as error:  # a rank's main: a defect must end the other ranks too
+        if world.is_of_mpi(error):
+            sleep(_SECONDS_FOR_THE_CAUSE)
         _say_and_abort(traceback.format_exc(), world)
         return 1
     finally:

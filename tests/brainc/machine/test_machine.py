@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def complaint(path: Path) -> str:
 
 
 def test_a_description_is_read(tmp_path: Path) -> None:
-    expected = Machine("workstation", 1e11, 2e10, 2, 24e9, 1e-4, 5e-7, 2e-6, 8e9)
+    expected = Machine("workstation", 1e11, 2e10, 2, 24e9, 1e-4, 5e-7, 2e-6, 8e9, 1e10)
     assert load(written(tmp_path, TEXT)) == expected
 
 
@@ -93,6 +94,7 @@ def test_the_examples_range_from_slow_links_to_fast_ones() -> None:
 # Four members of one bucket of 16 entries at 12 bytes each, 32 bytes encoded; memory and link move a byte a second.
 def test_a_reduction_s_stages_follow_from_what_its_members_own() -> None:
     machine = replace(GENERIC, call_latency=0.5, memory_bandwidth=1.0, link_latency=2.0, link_bandwidth=1.0)
+    machine = replace(machine, message_bandwidth=inf)
     stages = cost.reduction(machine, 4, (cost.Reduced(16, keeps_error=True),), 32)
     assert stages.encode == 0.5 + 12 * 12  # what three others own
     assert stages.scatter == stages.gather == 3 * (2.0 + 8)  # a quarter of the bytes to each
@@ -100,6 +102,24 @@ def test_a_reduction_s_stages_follow_from_what_its_members_own() -> None:
     assert stages.encode_sum == 0.5 + 4 * 12
     assert stages.decode == 0.5 + 32 + 16 * 4
     assert stages.seconds == 144.5 + 30 + 121.5 + 48.5 + 30 + 96.5
+
+
+def test_what_is_sent_and_what_comes_takes_the_core_too() -> None:
+    tensor = cost.Reduced(16, keeps_error=True)
+    free, slow = (
+        cost.reduction(replace(GENERIC, message_bandwidth=bandwidth), 4, (tensor,), 32) for bandwidth in (inf, 2.0)
+    )
+    # Three quarters of the bytes leave, and as many come, first as terms and then as sums.
+    for stage in ("encode", "add", "encode_sum", "decode"):
+        assert getattr(slow, stage) - getattr(free, stage) == pytest.approx(24 / 2.0)
+    assert (slow.scatter, slow.gather) == (free.scatter, free.gather)
+
+
+def test_an_encoder_takes_so_many_streams() -> None:
+    machine = replace(GENERIC, call_latency=0.0, message_bandwidth=inf)
+    one, two = (cost.reduction(machine, 2, (cost.Reduced(1 << 20, True, streams),), 0.0) for streams in (1.0, 2.0))
+    assert (two.encode, two.encode_sum) == (2 * one.encode, 2 * one.encode_sum)
+    assert (two.add, two.decode) == (one.add, one.decode)
 
 
 def test_one_member_reduces_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import msgspec
 
@@ -28,7 +29,14 @@ from brainrun.plan.schema import (
 
 # Numbers that are exact: a call's flops are its seconds, a message of n elements takes 4n.
 MACHINE = replace(
-    GENERIC, flops=1.0, memory_bandwidth=1e9, step_latency=0.0, call_latency=0.0, link_latency=0.0, link_bandwidth=1.0
+    GENERIC,
+    flops=1.0,
+    memory_bandwidth=1e9,
+    step_latency=0.0,
+    call_latency=0.0,
+    link_latency=0.0,
+    link_bandwidth=1.0,
+    message_bandwidth=inf,
 )
 TOTAL = AllReduce("total", "data", "w", 2, "layer")
 GATHER = Exchange("gather", "all_gather", (Message(1, "x", 0, 1),), (Message(1, "y", 0, 1),), "layer")
