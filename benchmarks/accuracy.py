@@ -122,8 +122,8 @@ def _run(program: str, *arguments: str) -> None:
 def table(results: Mapping[Run, Result]) -> str:
     """The results in Markdown, a row for each network, number of replicas and scheme."""
     lines = [
-        "| network | replicas | scheme | test accuracy | difference from `sum` | bytes a step and rank | `sum` ÷ |",
-        "| --- | --: | --- | --: | --: | --: | --: |",
+        "| network | replicas | scheme | seeds | test accuracy | difference from `sum` | bytes a step and rank | `sum` ÷ |",
+        "| --- | --: | --- | --: | --: | --: | --: | --: |",
     ]
     for kind in dict.fromkeys(replace(run, seed=0) for run in results):
         network, replicas, scheme = kind.network, kind.replicas, kind.scheme
@@ -137,7 +137,7 @@ def table(results: Mapping[Run, Result]) -> str:
         seeds = [seed for seed in own if seed in plain] if scheme != "sum" else []
         pairs = [100 * (own[seed].accuracy - plain[seed].accuracy) for seed in seeds]
         lines.append(
-            f"| {network} | {replicas} | `{scheme}` | {accuracy} % | {_mean(pairs, _standard_error, '+')} "
+            f"| {network} | {replicas} | `{scheme}` | {len(own)} | {accuracy} % | {_mean(pairs, _standard_error, '+')} "
             f"| {sent:,.0f} | {'' if ratio is None else f'{ratio:.1f}'} |"
         )
     return "\n".join(lines) + "\n"

@@ -19,9 +19,9 @@ def test_a_scheme_is_compared_with_the_sums_of_the_same_seeds(tmp_path: Path) ->
     results.add(Run("mlp", 4, "onebit", 1, 8), Result(0.5, 60.0))
     rows = table(Results(results.path).of_run).splitlines()[2:]
     assert rows == [
-        "| mlp | 2 | `sum` | 92.00 ± 2.00 % |  | 1,000 | 1.0 |",
-        "| mlp | 2 | `onebit` | 92.00 ± 1.00 % | +0.00 ± 0.58 | 40 | 25.0 |",
-        "| mlp | 4 | `onebit` | 50.00 % |  | 60 |  |",
+        "| mlp | 2 | `sum` | 3 | 92.00 ± 2.00 % |  | 1,000 | 1.0 |",
+        "| mlp | 2 | `onebit` | 3 | 92.00 ± 1.00 % | +0.00 ± 0.58 | 40 | 25.0 |",
+        "| mlp | 4 | `onebit` | 1 | 50.00 % |  | 60 |  |",
     ]
 
 
@@ -29,7 +29,7 @@ def test_other_settings_are_other_runs(tmp_path: Path) -> None:
     results = Results(tmp_path / "results.json")
     results.add(Run("mlp", 2, "sum", 1, 8), Result(0.9, 1000.0))
     results.add(Run("mlp", 2, "onebit", 1, 8, "momentum=0.9"), Result(0.8, 40.0))
-    assert table(results.of_run).splitlines()[3] == "| mlp | 2 | `onebit` | 80.00 % |  | 40 |  |"
+    assert table(results.of_run).splitlines()[3] == "| mlp | 2 | `onebit` | 1 | 80.00 % |  | 40 |  |"
 
 
 def test_it_trains_prints_and_does_not_train_again(
@@ -42,7 +42,7 @@ def test_it_trains_prints_and_does_not_train_again(
     monkeypatch.setattr(sys, "argv", ["accuracy.py", *arguments])
     assert main() == 0
     printed = capsys.readouterr().out
-    assert "| digits | 2 | `sum` | " in printed
+    assert "| digits | 2 | `sum` | 1 | " in printed
     assert printed in page.read_text()
     assert "old" not in page.read_text()
 
