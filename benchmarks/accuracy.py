@@ -122,7 +122,7 @@ def _run(program: str, *arguments: str) -> None:
 def table(results: Mapping[Run, Result]) -> str:
     """The results in Markdown, a row for each network, number of replicas and scheme."""
     lines = [
-        "| network | replicas | scheme | seeds | test accuracy | difference from `sum` | bytes a step and rank | `sum` ÷ |",
+        "| network | replicas | scheme | seeds | test accuracy | difference from `sum` | bytes a step | `sum` ÷ |",
         "| --- | --: | --- | --: | --: | --: | --: | --: |",
     ]
     for kind in dict.fromkeys(replace(run, seed=0) for run in results):
