@@ -10,6 +10,7 @@ from typing import Literal
 from brainc.ir import tensor as ts
 from brainc.ir.scheme import SUM, Auto, Scheme
 from brainc.ir.sharded import (
+    Layout,
     Partial,
     Redistribute,
     ShardedProgram,
@@ -24,6 +25,7 @@ from brainc.machine.description import Machine
 from brainc.reductions.table import FACTORISATIONS, METHODS
 from brainc.schedule.choose import GENTLEST_FIRST, Gradient, Group, gentlest
 from brainc.schedule.momentum import decay_of
+from brainrun.plan.schema import Mesh
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class _Arithmetic:
 
 def _arithmetic(program: ShardedProgram, machine: Machine) -> _Arithmetic:
     """The arithmetic in the program's order, updates left out, which wait for the sums."""
-    parameters = gradients_of(program.train)
+    parameters, layouts = gradients_of(program.train), dict(program.train.layouts)
     made: dict[str, float] = {}
     ready: dict[Group, dict[str, float]] = {}
     updates: dict[str, tuple[float, float]] = {}
@@ -114,7 +116,7 @@ def _arithmetic(program: ShardedProgram, machine: Machine) -> _Arithmetic:
         before = max((made.get(value.name, 0.0) for value in operands_of(operation)), default=0.0)
         match operation:
             case ts.Update(targets=targets):
-                seconds = _seconds(operation, program, machine)
+                seconds = _seconds(operation, layouts, program.mesh, machine)
                 # The velocity is then added to and read where the gradient is made, which waits for the core.
                 corrected = seconds * (1 - 1 / len(operation.operands)) if decay_of(operation) else seconds
                 updates[targets[0].name] = seconds, corrected
@@ -128,17 +130,16 @@ def _arithmetic(program: ShardedProgram, machine: Machine) -> _Arithmetic:
             case ts.View(result=result):
                 made[result.name] = before
             case _:
-                now += _seconds(operation, program, machine)
+                now += _seconds(operation, layouts, program.mesh, machine)
                 made |= dict.fromkeys((value.name for value in results_of(operation)), now)
     return _Arithmetic(ready, updates)
 
 
-def _seconds(operation: ts.Operation, program: ShardedProgram, machine: Machine) -> float:
+def _seconds(operation: ts.Operation, layouts: Mapping[str, Layout], mesh: Mesh, machine: Machine) -> float:
     """What an operation takes: an update waits for memory, all else for the core."""
-    layouts = dict(program.train.layouts)
     values = (*results_of(operation), *operands_of(operation))
     over_data = any(isinstance(layouts[value.name].data, Split) for value in values)
     over_model = any(isinstance(layouts[value.name].model, Split) for value in values)
-    ranks = (program.mesh.data if over_data else 1) * (program.mesh.model if over_model else 1)
+    ranks = (mesh.data if over_data else 1) * (mesh.model if over_model else 1)
     moved = 4 * sum(prod(value.shape) for value in set(values)) if isinstance(operation, ts.Update) else 0
     return cost.compute(machine, ts.flops(operation) / ranks, moved / ranks)

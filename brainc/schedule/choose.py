@@ -104,17 +104,17 @@ def gentlest(gradients: Sequence[Gradient], group: Group) -> Decision:
     seconds = [predicted(schemes) for schemes in uniform]
     fastest = min(seconds)
     if seconds[0] <= LOSSLESS_SLACK * fastest:
-        return Decision(uniform[0], _why(seconds, 0))
+        return Decision(uniform[0], _why(seconds, 0, group))
     most = SLACK * fastest
     taken = next(place for place, each in enumerate(seconds) if each <= most)
     chosen = uniform[taken]
     for alike in _by_size(gradient for gradient in ordered if len(gradient.candidates) > 1):
         gentler = (chosen | _all_under(scheme, alike) for scheme in GENTLEST_FIRST[:taken])
         chosen = next((schemes for schemes in gentler if predicted(schemes) <= most), chosen)
-    return Decision(chosen, _why(seconds, taken))
+    return Decision(chosen, _why(seconds, taken, group))
 
 
-def _why(seconds: Sequence[float], taken: int) -> str:
+def _why(seconds: Sequence[float], taken: int, group: Group) -> str:
     """What each candidate was estimated to take, and why this one was taken."""
     tried = [
         f"{1e3 * each:,.1f} ms by {scheme_text(scheme)}" for each, scheme in zip(seconds, GENTLEST_FIRST, strict=True)
@@ -124,7 +124,8 @@ def _why(seconds: Sequence[float], taken: int) -> str:
         rest = ", and gradients have a gentler scheme where that costs no more"
     else:
         within, rest = f"{scheme_text(SUM)} is within {100 * LOSSLESS_SLACK - 100:.0f} % of the fastest", ""
-    return f"With all gradients reduced alike, a step is estimated to take {', '.join(tried)}: {within}{rest}."
+    alike = f"With all gradients reduced alike over {group.members} ranks"
+    return f"{alike}, a step is estimated to take {', '.join(tried)}: {within}{rest}."
 
 
 def step_seconds(gradients: Sequence[Gradient], work_of: Callable[[Gradient], Work], group: Group) -> float:

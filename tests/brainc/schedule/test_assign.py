@@ -74,5 +74,7 @@ def test_auto_weighs_what_crosses_the_links_between_nodes() -> None:
 
 def test_auto_says_why() -> None:
     sharded = spread(graph(LENET), (2, 1), batch=BATCH).sharded
-    assert assigned(sharded, {"h.dense": AUTO}, SLOW).why.startswith("With all gradients reduced alike, a step is ")
+    assert assigned(sharded, {"h.dense": AUTO}, SLOW).why.startswith(
+        "With all gradients reduced alike over 2 ranks, a step is "
+    )
     assert assigned(sharded, {"h.dense": ONEBIT}, SLOW).why == ""
