@@ -1,4 +1,4 @@
-"""The benchmark of accuracy trains what has no result yet, and tabulates what has."""
+"""The benchmark of accuracy trains what has no result yet, and keeps what it found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.accuracy import Result, Results, Run, table
+from benchmarks.accuracy import Result, Results, Run
 
 from .command import ROOT
 
@@ -30,14 +30,3 @@ def test_results_are_read_as_they_were_kept(tmp_path: Path) -> None:
     run, result = Run("mlp", 2, "onebit", 1, 5), Result(0.875, 1234.5)
     Results(tmp_path / "kept.json").add(run, result)
     assert Results(tmp_path / "kept.json").of_run == {run: result}
-
-
-def test_a_scheme_is_compared_with_the_sum_seed_by_seed() -> None:
-    accuracies = {("sum", 1): 0.90, ("sum", 2): 0.88, ("onebit", 1): 0.91, ("onebit", 2): 0.87, ("onebit", 3): 0.5}
-    results = {
-        Run("mlp", 2, scheme, seed, 5): Result(accuracy, 3000.0 if scheme == "sum" else 100.0)
-        for (scheme, seed), accuracy in accuracies.items()
-    }
-    *_, plain, onebit = table(results).splitlines()
-    assert plain == "| mlp | 2 | `sum` | 89.00 ± 1.41 % |  | 3,000 | 1.0 |"
-    assert onebit == "| mlp | 2 | `onebit` | 76.00 ± 22.61 % | +0.00 ± 1.00 | 100 | 30.0 |"
