@@ -1,4 +1,4 @@
-"""What does the simulator read? Cores, crossbars and targets as arrays, and what each kind of neuron does with a potential.
+"""What does the simulator read? Cores, crossbars and targets as arrays, and what each kind of neuron does.
 
 One form serves TrueNorth and its simpler kin. Every tick a core integrates, leaks, and compares:
 
@@ -6,8 +6,8 @@ One form serves TrueNorth and its simpler kin. Every tick a core integrates, lea
     if V ≥ threshold:    spike,  V ← (V if fired_keeps else 0) + fired_adds
     else if V < floor:           V ← (V if floored_keeps else 0) + floored_adds
 
-Random numbers make the weight s_G or the leak λ the sign of itself or 0, and move the thresholds; reversal gives the leak
-the potential's sign. `circuit` turns a `CoreGraph` into this.
+Random numbers make the weight s_G or the leak λ the sign of itself or 0, and move the thresholds; reversal gives the
+leak the potential's sign. `circuit` turns a `CoreGraph` into this.
 """
 
 from __future__ import annotations
@@ -52,7 +52,13 @@ class Kinds:
     leak_reversal: NDArray[np.bool_]
     threshold_mask: I32
     floor_moves: NDArray[np.bool_]
-    """Whether the random part of the threshold lowers the floor as well."""
+    """Whether the random part η of the threshold lowers the floor as well."""
+
+    fired_moves: NDArray[np.bool_]
+    """Whether η is subtracted where the neuron fires."""
+
+    floored_moves: NDArray[np.bool_]
+    """Whether η is added below the floor."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,12 +122,9 @@ def circuit(graph: CoreGraph) -> Circuit:
     cores = graph.cores
     absent = len(graph.neurons)
 
-    def stacked(rows: Sequence[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray[np.generic]:
-        return np.array(rows, dtype)
-
-    named = stacked([core.kinds for core in cores], np.int32)
-    targets = stacked([core.target_cores for core in cores], np.int32)
-    pins = stacked([core.target_axons for core in cores], np.int32)
+    named = np.array([core.kinds for core in cores], np.int32)
+    targets = np.array([core.target_cores for core in cores], np.int32)
+    pins = np.array([core.target_axons for core in cores], np.int32)
     leaves = targets <= FIRST_OUTPUT
     pins = np.where(leaves, (FIRST_OUTPUT - targets) * PINS_PER_BANK + pins, pins)
     return Circuit(
@@ -161,6 +164,8 @@ def _kinds(neurons: Sequence[Neuron]) -> Kinds:
         leak_reversal=truth(lambda n: n.leak_reversal),
         threshold_mask=whole(lambda n: 2**n.threshold_bits - 1),
         floor_moves=truth(lambda n: not n.saturates_at_floor),
+        fired_moves=truth(lambda n: n.reset == Reset.LINEAR),
+        floored_moves=truth(lambda n: n.reset == Reset.LINEAR and not n.saturates_at_floor),
     )
 
 

@@ -1,12 +1,12 @@
-"""What is a network on neurosynaptic cores? Cores with axons, crossbars, neurons and their targets, as one frozen value.
+"""What is a network on neurosynaptic cores? Axons, crossbars, neurons and their targets, as one frozen value.
 
-A core's 256 axons receive spikes, its crossbar says which neurons each axon reaches, and each neuron's spike goes to one
-axon of one core, or out. Neurons with equal parameters share a `Neuron`, and cores name it by its place in the table.
-Arrays are kept as bytes, which are immutable, comparable and small; the properties show them as NumPy arrays that cannot
-be written to.
+A core's 256 axons receive spikes, its crossbar says which neurons each axon reaches, and each neuron's spike goes to
+one axon of one core, or out. Neurons with equal parameters share a `Neuron`, and cores name it by its place in the
+table. Arrays are kept as bytes, which are immutable, comparable and small; the properties show them as NumPy arrays
+that cannot be written to.
 
-Rules (`rules.py`): N1 axon types, N2 crossbars, N3 neurons named exist, N4 targets exist, N5 delays, N6 weights and leaks,
-N7 thresholds, N8 potentials, N9 places on the board and reach, N10 input pins.
+Rules (`rules.py`): N1 axon types, N2 crossbars, N3 neurons named exist, N4 targets exist, N5 delays, N6 weights and
+leaks, N7 thresholds, N8 potentials, N9 places on the board and reach, N10 input pins.
 
 The words are those of Cassidy et al. (2013), which gives the neuron's equations (`docs/truenorth.md`).
 """
@@ -82,10 +82,10 @@ class Neuron:
     """ε: the leak's sign follows the potential's."""
 
     stochastic_weights: tuple[bool, bool, bool, bool] = (False, False, False, False)
-    """b_G: a spike adds the weight's sign, with probability |s_G| / 256."""
+    """b_G: a spike adds the weight's sign if |s_G| ≥ ρ, a random number of 8 bits, and nothing otherwise."""
 
     stochastic_leak: bool = False
-    """c: the leak adds its sign, with probability |λ| / 256."""
+    """c: the leak adds its sign if |λ| ≥ ρ, and nothing otherwise."""
 
     threshold_bits: int = 0
     """TM: so many random bits, η, are added to the threshold each tick."""

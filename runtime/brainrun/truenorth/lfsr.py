@@ -1,10 +1,12 @@
 """Where do the simulator's random numbers come from? From one linear feedback shift register of 16 bits a core.
 
-The register x¹⁶ + x¹⁵ + x¹³ + x⁴ + 1 goes through all 65,535 states but zero, so its whole sequence is a table, and a core's
-state is a place in it. Draw n of a core is the state at the place it started from plus n. What the silicon does is not
-published: this source and its order are *ours*. In a tick a core draws for neuron 0 first, then for neuron 1, and so on;
-for each neuron, a number for every active stochastic synapse in the order of axons, then one for a stochastic leak, then
-one for a random threshold. Weights and leaks compare with the low 8 bits, thresholds take the low TM bits.
+The register x¹⁶ + x¹⁵ + x¹³ + x⁴ + 1 goes through all 65,535 states but zero, so its whole sequence is a table, and a
+core's state is a place in it. Draw n of a core is the state at the place it started from plus n. What the silicon does
+is not published: this source and its order are *ours*. In a tick, a core that has a stochastic neuron draws for each of
+its places for neurons in turn: a number for every active axon that has a stochastic synapse on it, in the order of
+axons; then one for the leak, if any neuron of the core leaks at random; then one for the threshold, if any has a random
+one. Weights and leaks compare with the low 8 bits, thresholds take the low TM bits. So a core with random thresholds
+alone draws as many numbers every tick as it has places, one after the other in the table.
 """
 
 from __future__ import annotations

@@ -83,7 +83,9 @@ def _of_neuron(place: str, neuron: Neuron) -> Iterator[Violation]:
         if not 0 <= value <= GREATEST_THRESHOLD:
             yield Violation("N7", place, f"{word} {value} is not in 0 … {GREATEST_THRESHOLD}")
     if not 0 <= neuron.threshold_bits <= RANDOM_BITS:
-        yield Violation("N7", place, f"{neuron.threshold_bits} random bits of the threshold are not in 0 … {RANDOM_BITS}")
+        yield Violation(
+            "N7", place, f"{neuron.threshold_bits} random bits of the threshold are not in 0 … {RANDOM_BITS}"
+        )
     if neuron.reset not in tuple(Reset):
         yield Violation("N8", place, f"there is no reset mode {neuron.reset}")
     if neuron.reset_potential not in _RESETS:
@@ -115,7 +117,9 @@ def _of_core(number: int, core: Core, graph: CoreGraph) -> Iterator[Violation]:
     there = core.kinds != NO_NEURON
     for neuron in np.flatnonzero(there & (core.kinds >= len(graph.neurons))):
         kind = core.kinds[neuron]
-        yield Violation("N3", f"{place}, neuron {neuron}", f"kind {kind} is not among the {len(graph.neurons)} there are")
+        yield Violation(
+            "N3", f"{place}, neuron {neuron}", f"kind {kind} is not among the {len(graph.neurons)} there are"
+        )
     reached = np.unpackbits(np.bitwise_or.reduce(core.crossbar, axis=0), bitorder="little").astype(bool)
     for neuron in np.flatnonzero(reached & ~there):
         yield Violation("N2", f"{place}, neuron {neuron}", "the crossbar reaches it, and it is not there")
@@ -136,9 +140,8 @@ def _of_board(graph: CoreGraph, sound: list[int]) -> Iterator[Violation]:
     first_at: dict[tuple[int, int], int] = {}
     for number, core in enumerate(graph.cores):
         if not (0 <= core.x < columns and 0 <= core.y < rows):
-            yield Violation(
-                "N9", _place(number, core), f"place ({core.x}, {core.y}) is not on the board of {columns} × {rows} cores"
-            )
+            where = f"place ({core.x}, {core.y})"
+            yield Violation("N9", _place(number, core), f"{where} is not on the board of {columns} × {rows} cores")
         other = first_at.setdefault((core.x, core.y), number)
         if other != number:
             yield Violation("N9", _place(number, core), f"place ({core.x}, {core.y}) is that of core {other}, too")
@@ -152,8 +155,6 @@ def _of_board(graph: CoreGraph, sound: list[int]) -> Iterator[Violation]:
         far = (np.abs(x[targets] - core.x) > GREATEST_HOP) | (np.abs(y[targets] - core.y) > GREATEST_HOP)
         for neuron in np.flatnonzero(far & (core.kinds != NO_NEURON)):
             target = graph.cores[targets[neuron]]
-            yield Violation(
-                "N9",
-                f"{_place(number, core)}, neuron {neuron}",
-                f"core {targets[neuron]} is ({target.x - core.x}, {target.y - core.y}) steps away, beyond ±{GREATEST_HOP}",
-            )
+            steps = f"({target.x - core.x}, {target.y - core.y}) steps"
+            what = f"core {targets[neuron]} is {steps} away, beyond ±{GREATEST_HOP}"
+            yield Violation("N9", f"{_place(number, core)}, neuron {neuron}", what)

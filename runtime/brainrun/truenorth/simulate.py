@@ -1,0 +1,267 @@
+"""How do cores run? A compiled tick goes over all of them, tick by tick, on the threads of a pool."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainrun.kernels import KernelSource, cache_folder, compile_missing, load, open_cache
+from brainrun.native import Loader
+from brainrun.pool import CALL_WORDS, Pool, pool_source, usable_cores
+from brainrun.processor import this_processor
+from brainrun.truenorth.circuit import Circuit
+from brainrun.truenorth.kernel.shape import GROUP, Control, Shape
+from brainrun.truenorth.kernel.tick import KERNEL, tick_source
+from brainrun.truenorth.tables import Tables, aligned
+
+_MOST_DEPARTURES = 2**22
+_MOST_TICKS = 4096
+_RASTER_BYTES = 2**28
+_WORD_AXONS = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrivals:
+    """Spikes from outside, in order of ticks: axon `axons[n]` of core `cores[n]` takes one in tick `ticks[n]`."""
+
+    ticks: NDArray[np.int64]
+    cores: NDArray[np.int32]
+    axons: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Departures:
+    """Spikes that went out, in order of ticks and then of pins, as often as they were sent."""
+
+    ticks: NDArray[np.int64]
+    pins: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raster:
+    """Every neuron's spikes, in order of ticks, cores and neurons."""
+
+    ticks: NDArray[np.int64]
+    cores: NDArray[np.int64]
+    neurons: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What came of a run: the spikes that left, and how much happened."""
+
+    departures: Departures
+    spikes: int
+    synaptic_events: int
+    """Active axons times the neurons that their rows of the crossbar reach."""
+
+    seconds: float
+    """What the ticks took, without making ready."""
+
+
+NO_ARRIVALS = Arrivals(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32))
+
+
+class Simulator:
+    """Holds the cores' state, and moves it on. Close it, or use it in a `with`."""
+
+    def __init__(self, circuit: Circuit, *, threads: int = 1, cache: Path | None = None) -> None:
+        self.circuit = circuit
+        self.tick = 0
+        self._axons = -(-circuit.axons // _WORD_AXONS) * _WORD_AXONS
+        self._tables = Tables(circuit, self._axons)
+        self._groups = -(-circuit.cores // GROUP)
+        self._threads = max(1, min(threads, self._groups))
+        shape = Shape(
+            self._axons,
+            circuit.neurons,
+            circuit.types,
+            circuit.slots,
+            circuit.potential_bits < 32,
+            self._threads > 1,
+            self._tables.variants,
+        )
+        self._loader = Loader()
+        kernel, pool = self._compiled(shape, cache)
+        self._kernel = kernel
+        self._control = aligned(Control.WORDS.value, np.int64)
+        self._ring = aligned(circuit.slots * circuit.cores * self._axons // 8, np.uint8)
+        self._order = self._dealt_groups()
+        self._wire()
+        cores = usable_cores()
+        self._pool = Pool(pool, self._threads, cores=cores[: self._threads] if self._threads > 1 else ())
+        self._leaving = int(np.count_nonzero(circuit.target_cores == -2))
+
+    def __enter__(self) -> Simulator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.close()
+
+    # ---- running ----
+
+    def run(self, ticks: int, arrivals: Arrivals = NO_ARRIVALS) -> Outcome:
+        """Move on by so many ticks; arrivals count ticks as `tick` does, and those before or after are left out."""
+        outcome, _ = self._run(ticks, arrivals, draw=False)
+        return outcome
+
+    def draw(self, ticks: int, arrivals: Arrivals = NO_ARRIVALS) -> tuple[Outcome, Raster]:
+        """The same, with every neuron's spikes."""
+        return self._run(ticks, arrivals, draw=True)
+
+    def potentials(self) -> NDArray[np.int32]:
+        """`[cores, neurons]`: the membrane potentials after the last tick."""
+        return self._tables.potentials()
+
+    @property
+    def core_spikes(self) -> NDArray[np.int64]:
+        """`[cores]`: spikes of each core's neurons since the beginning."""
+        return self._tables.core_spikes.copy()
+
+    @property
+    def core_events(self) -> NDArray[np.int64]:
+        """`[cores]`: synaptic events of each core since the beginning."""
+        return self._tables.core_events.copy()
+
+    def _run(self, ticks: int, arrivals: Arrivals, *, draw: bool) -> tuple[Outcome, Raster]:
+        block = self._block(draw)
+        spikes, events = int(self._tables.core_spikes.sum()), int(self._tables.core_events.sum())
+        departures: list[NDArray[np.int64]] = []
+        rasters: list[Raster] = []
+        seconds = 0.0
+        done = 0
+        while done < ticks:
+            count = min(block, ticks - done)
+            raster = self._raster(count) if draw else None
+            seconds += self._advance(count, arrivals, departures, raster)
+            if raster is not None:
+                rasters.append(self._drawn(raster, self.tick - count))
+            done += count
+        outcome = Outcome(
+            _departures(departures),
+            int(self._tables.core_spikes.sum()) - spikes,
+            int(self._tables.core_events.sum()) - events,
+            seconds,
+        )
+        return outcome, _joined(rasters)
+
+    def _advance(
+        self,
+        ticks: int,
+        arrivals: Arrivals,
+        departures: list[NDArray[np.int64]],
+        raster: NDArray[np.uint8] | None,
+    ) -> float:
+        """One block of ticks; the seconds it took."""
+        first = self.tick
+        starts = np.searchsorted(arrivals.ticks, np.arange(first, first + ticks + 1))
+        places = arrivals.cores.astype(np.int64) * self._axons + arrivals.axons
+        self._arrive_now(places[starts[0] : starts[1]])
+        # While tick t is computed, the input of t + 1 comes in; that of the block's last tick has nothing to bring.
+        later = np.append(starts[1:], starts[-1]).astype(np.int64)
+        records = np.empty((max(1, self._leaving * ticks), 2), np.int64)
+        operands = np.empty((ticks, 2), np.int64)
+        operands[:, 0] = self._control.ctypes.data
+        operands[:, 1] = np.arange(ticks)
+        table = np.empty((ticks, CALL_WORDS), np.int64)
+        table[:] = (self._kernel, 0, self._groups, 1, 0)
+        table[:, 1] = operands.ctypes.data + np.arange(ticks) * operands.strides[0]
+        control = self._control
+        control[Control.FIRST_TICK] = first
+        control[Control.DEPARTURES] = records.ctypes.data
+        control[Control.DEPARTED] = 0
+        control[Control.RASTER] = 0 if raster is None else raster.ctypes.data
+        control[Control.INPUT_STARTS] = later.ctypes.data
+        control[Control.INPUTS] = places.ctypes.data
+        began = perf_counter()
+        self._pool.run(table)
+        seconds = perf_counter() - began
+        self.tick = first + ticks
+        departures.append(records[: int(control[Control.DEPARTED])].copy())
+        return seconds
+
+    def _arrive_now(self, places: NDArray[np.int64]) -> None:
+        """Set the bits of these axons in the present tick's slot of the ring."""
+        slot = self._ring.reshape(self.circuit.slots, -1)[self.tick % self.circuit.slots]
+        np.bitwise_or.at(slot, places >> 3, (1 << (places & 7)).astype(np.uint8))
+
+    def _block(self, draw: bool) -> int:
+        """So many ticks that records of departures and rasters stay small."""
+        block = min(_MOST_TICKS, max(1, _MOST_DEPARTURES // max(1, self._leaving)))
+        if draw:
+            block = min(block, max(1, _RASTER_BYTES // (self.circuit.cores * self.circuit.neurons // 8)))
+        return block
+
+    def _raster(self, ticks: int) -> NDArray[np.uint8]:
+        return np.zeros((ticks, self.circuit.cores, self.circuit.neurons // 8), np.uint8)
+
+    def _drawn(self, raster: NDArray[np.uint8], first: int) -> Raster:
+        ticks, cores, neurons = np.nonzero(np.unpackbits(raster, axis=2, bitorder="little"))
+        return Raster(ticks + first, cores, neurons)
+
+    # ---- making ready ----
+
+    def _compiled(self, shape: Shape, folder: Path | None) -> tuple[int, int]:
+        kernel = KernelSource(KERNEL, "llvm", tick_source(shape), f"{KERNEL}.ll")
+        sources = (kernel, pool_source())
+        processor = this_processor()
+        cache, _ = open_cache(folder or cache_folder(os.environ))
+        compile_missing(sources, processor, cache, member=0, members=1, processes=1)
+        addresses = load(sources, processor, cache, self._loader)
+        return addresses[KERNEL], addresses[pool_source().name]
+
+    def _dealt_groups(self) -> NDArray[np.int64]:
+        """Groups of cores in an order that deals neighbours to different threads, as they tend to be busy together."""
+        groups = np.arange(self._groups, dtype=np.int64)
+        return np.concatenate([groups[thread :: self._threads] for thread in range(self._threads)])
+
+    def _wire(self) -> None:
+        tables, control = self._tables, self._control
+        control[Control.CORES] = self.circuit.cores
+        addresses: dict[Control, NDArray[Any]] = {
+            Control.RING: self._ring,
+            Control.AWAKE: tables.awake,
+            Control.DESCRIPTORS: tables.descriptors,
+            Control.ROWS_16: tables.rows_16,
+            Control.ROWS_32: tables.rows_32,
+            Control.POTENTIALS_16: tables.potentials_16,
+            Control.POTENTIALS_32: tables.potentials_32,
+            Control.MASKS: tables.masks,
+            Control.CROSSBARS: tables.crossbars,
+            Control.TYPES: tables.types,
+            Control.TARGETS: tables.targets,
+            Control.PLACES: tables.places,
+            Control.SEQUENCE: tables.sequence,
+            Control.CORE_SPIKES: tables.core_spikes,
+            Control.CORE_EVENTS: tables.core_events,
+            Control.ORDER: self._order,
+        }
+        for word, array in addresses.items():
+            control[word] = array.ctypes.data
+
+
+def _departures(records: Sequence[NDArray[np.int64]]) -> Departures:
+    every = np.concatenate(records) if records else np.zeros((0, 2), np.int64)
+    every = every[np.lexsort((every[:, 1], every[:, 0]))]
+    return Departures(every[:, 0], every[:, 1])
+
+
+def _joined(rasters: Sequence[Raster]) -> Raster:
+    if not rasters:
+        return Raster(*(np.zeros(0, np.int64) for _ in range(3)))
+    return Raster(
+        np.concatenate([raster.ticks for raster in rasters]),
+        np.concatenate([raster.cores for raster in rasters]),
+        np.concatenate([raster.neurons for raster in rasters]),
+    )
