@@ -26,7 +26,7 @@ ORDER = (
     ("graph", "tensor", "machine"),
     ("reductions",),
     ("partition", "schedule"),
-    ("codegen",),
+    ("codegen", "truenorth"),
     ("report", "graph.draw", "settings"),
     ("pipeline",),
     ("cli",),

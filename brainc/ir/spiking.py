@@ -1,0 +1,205 @@
+"""What does a network of threshold units compute? Layers of binary units with integer thresholds over trinary weights.
+
+Spikes enter by encoders and are counted by a decoder. In between, unit k at place (p, q) is 1 where
+
+    Σ_{c,r,s} w[k,c,r,s] · x[c, p·stride + r·dilation − pad, q·stride + s·dilation − pad] ≥ threshold[k]
+
+with w in {−1, 0, 1} and x the spikes of the layers it reads, one after the other, seen as `[channels, height, width]`;
+a dense layer sees them all as channels of one place.
+
+Rules, checked by `rules`:
+U1 every layer reads encoders or layers before it, as many spikes as it sees.
+U2 names are unique.
+U3 weights are −1, 0 or 1, one for every tap of every unit, and there is a threshold for every channel.
+U4 the decoder reads one layer, and has a row for each class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainc.ir.origin import Origin
+
+Shape: TypeAlias = tuple[int, int, int]
+Spikes: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How far a unit sees: along height and width, and in how many groups of channels."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Spikes where the network's input is at least `threshold`."""
+
+    name: str
+    input: str
+    shape: Shape
+    threshold: float
+    origin: Origin = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """A layer. Arrays are bytes, as a value must not change; the properties show them."""
+
+    name: str
+    inputs: tuple[str, ...]
+    seen: Shape
+    """What the spikes of the inputs, one after the other, are seen as."""
+
+    window: Window
+    shape: Shape
+    weight_bytes: bytes
+    threshold_bytes: bytes
+    origin: Origin = field(compare=False, repr=False)
+
+    @property
+    def taps(self) -> Shape:
+        """Channels of a group, height and width of the window."""
+        return (self.seen[0] // self.window.groups, *self.window.kernel)
+
+    @property
+    def fan_in(self) -> int:
+        """How many spikes a unit sees."""
+        return prod(self.taps)
+
+    @property
+    def weights(self) -> NDArray[np.int8]:
+        """`[channels, channels of a group, height, width]`."""
+        return np.frombuffer(self.weight_bytes, np.int8).reshape(self.shape[0], *self.taps)
+
+    @property
+    def thresholds(self) -> NDArray[np.int32]:
+        """`[channels]`."""
+        return np.frombuffer(self.threshold_bytes, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Scores of classes: a row of numbers a class over the spikes of a layer, and what is added."""
+
+    layer: str
+    classes: int
+    matrix_bytes: bytes
+    offset_bytes: bytes
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """`[classes, units]`."""
+        return np.frombuffer(self.matrix_bytes, np.float64).reshape(self.classes, -1)
+
+    @property
+    def offset(self) -> NDArray[np.float64]:
+        """`[classes]`."""
+        return np.frombuffer(self.offset_bytes, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class SpikingGraph:
+    """Encoders, layers in a legal order, and what becomes of the last one's spikes."""
+
+    name: str
+    encoders: tuple[Encoder, ...]
+    layers: tuple[Units, ...]
+    decoder: Decoder
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """The shape of every encoder and layer."""
+        encoders = {encoder.name: encoder.shape for encoder in self.encoders}
+        return encoders | {layer.name: layer.shape for layer in self.layers}
+
+
+def evaluate(graph: SpikingGraph, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, Spikes]:
+    """The spikes `[samples, channels, height, width]` of every encoder and layer, from inputs `[samples, …]`."""
+    spikes: dict[str, Spikes] = {}
+    for encoder in graph.encoders:
+        given = inputs[encoder.input]
+        spikes[encoder.name] = (given >= np.float32(encoder.threshold)).reshape(len(given), *encoder.shape)
+    for layer in graph.layers:
+        flat = np.concatenate([spikes[name].reshape(len(spikes[name]), -1) for name in layer.inputs], axis=1)
+        spikes[layer.name] = _sums(layer, flat.reshape(-1, *layer.seen)) >= layer.thresholds[:, None, None]
+    return spikes
+
+
+def scores(decoder: Decoder, spikes: Spikes) -> NDArray[np.float64]:
+    """`[samples, classes]`, from the spikes of the decoder's layer."""
+    flat = spikes.reshape(len(spikes), -1).astype(np.float64)
+    found: NDArray[np.float64] = flat @ decoder.matrix.T + decoder.offset
+    return found
+
+
+def _sums(layer: Units, seen: Spikes) -> NDArray[np.int32]:
+    """`[samples, channels, height, width]`: each unit's weighted sum of spikes."""
+    window, (channels, height, width) = layer.window, layer.shape
+    (above, left), groups = window.pad, window.groups
+    padded = np.pad(seen, ((0, 0), (0, 0), (above, above), (left, left))).astype(np.float32)
+    per_group = channels // groups
+    sums = np.zeros((len(seen), channels, height, width), np.float32)
+    weights = layer.weights.astype(np.float32)
+    for r in range(window.kernel[0]):
+        for s in range(window.kernel[1]):
+            rows = slice(r * window.dilation[0], r * window.dilation[0] + (height - 1) * window.stride[0] + 1)
+            columns = slice(s * window.dilation[1], s * window.dilation[1] + (width - 1) * window.stride[1] + 1)
+            part = padded[:, :, rows, columns][:, :, :: window.stride[0], :: window.stride[1]]
+            for group in range(groups):
+                inputs = part[:, group * layer.taps[0] : (group + 1) * layer.taps[0]]
+                outputs = slice(group * per_group, (group + 1) * per_group)
+                sums[:, outputs] += np.einsum("bchw,kc->bkhw", inputs, weights[outputs, :, r, s], optimize=True)
+    return sums.astype(np.int32)
+
+
+def rules(graph: SpikingGraph) -> Iterator[str]:
+    """Every broken rule (U1…U4)."""
+    shapes: dict[str, Shape] = {}
+    for encoder in graph.encoders:
+        if encoder.name in shapes:
+            yield f"U2: {encoder.name} is the name of two"
+        shapes[encoder.name] = encoder.shape
+    for layer in graph.layers:
+        missing = [name for name in layer.inputs if name not in shapes]
+        yield from (f"U1: {layer.name} reads {name} before it is made" for name in missing)
+        if not missing and sum(prod(shapes[name]) for name in layer.inputs) != prod(layer.seen):
+            yield f"U1: {layer.name} sees {prod(layer.seen)} spikes, and reads another number"
+        if layer.name in shapes:
+            yield f"U2: {layer.name} is the name of two"
+        shapes[layer.name] = layer.shape
+        if len(layer.weight_bytes) != layer.shape[0] * layer.fan_in or np.abs(layer.weights).max() > 1:
+            yield f"U3: {layer.name} has other weights than −1, 0 and 1 for each of its taps"
+        if len(layer.threshold_bytes) != 4 * layer.shape[0]:
+            yield f"U3: {layer.name} has not one threshold a channel"
+    if graph.decoder.layer not in shapes:
+        yield f"U4: the decoder reads {graph.decoder.layer}, which is not there"
+    elif graph.decoder.matrix.shape[1] != prod(shapes[graph.decoder.layer]):
+        yield f"U4: the decoder reads {graph.decoder.matrix.shape[1]} spikes of {graph.decoder.layer}"
+
+
+def text(graph: SpikingGraph) -> str:
+    """The graph, a layer a line."""
+    rows = [(e.name, f"{e.input} ≥ {e.threshold:g}", str(list(e.shape)), "") for e in graph.encoders]
+    for layer in graph.layers:
+        window = layer.window
+        seen = f"window {list(window.kernel)} stride {list(window.stride)} pad {list(window.pad)}"
+        groups = f" groups {window.groups}" if window.groups > 1 else ""
+        least, most = layer.thresholds.min(), layer.thresholds.max()
+        rows.append(
+            (layer.name, f"{' + '.join(layer.inputs)}: {seen}{groups}", str(list(layer.shape)), f"{least} … {most}")
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [f"spiking {graph.name}"]
+    lines += [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
+    lines.append(f"  decoder: {graph.decoder.classes} classes from {graph.decoder.layer}")
+    return "\n".join(lines) + "\n"
