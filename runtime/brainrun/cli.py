@@ -22,6 +22,7 @@ from brainrun.progress import Show
 from brainrun.run import run
 from brainrun.timeline import Steps
 from brainrun.train import Length
+from brainrun.truenorth.options import SUFFIX, CoreRun, add_core_options, core_run, refuse_core_options
 
 _EXAMPLES = """examples:
   brainrun net.plan                          train as the plan says, on the ranks it is for
@@ -30,6 +31,7 @@ _EXAMPLES = """examples:
   brainrun net.plan --mode eval --from runs/net-1/weights.safetensors
   brainrun net.plan --mode predict --from weights.safetensors --run-dir out
   brainrun net.plan --mode bench --steps 500 --json speed.json
+  brainrun model.json --spikes in.sfti --ticks 1000 --output out.csv
 
 environment:
   BRAINC_CACHE    where compiled kernels are kept (default: ~/.cache/brainc)
@@ -43,12 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     asked = parser.parse_args(given)
+    if asked.plan.suffix != SUFFIX:
+        refuse_core_options(asked, parser)
     if asked.timeline is not None and asked.mode != "train":
         parser.error(f"--timeline records training, and the mode is {asked.mode}")
     if not launched(os.environ):
         # A batch system's SIGTERM ends us as Ctrl-C does, so that nothing is left behind; ranks are their launcher's.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if asked.plan.suffix == SUFFIX:
+            return _run_cores(core_run(asked, parser))
         if asked.plan.suffix == ".brain":
             return _compile_and_run(asked, given)
         return _start(asked, given)
@@ -58,6 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("brainrun: interrupted", file=sys.stderr)
         return 130
+
+
+def _run_cores(asked: CoreRun) -> int:
+    from brainrun.truenorth.run import run_cores
+
+    return run_cores(asked)
 
 
 def _start(asked: argparse.Namespace, given: list[str]) -> int:
@@ -144,13 +156,13 @@ def _shown(asked: argparse.Namespace) -> Show:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="brainrun",
-        description="Run a compiled plan: train, evaluate, predict or measure.",
+        description="Run a compiled plan: train, evaluate, predict or measure. Or simulate a network of cores.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("plan", type=Path, metavar="net.plan|net.brain", help="a plan, or a network to compile first")
+    add("plan", type=Path, metavar="net.plan|net.brain|model.json", help="a plan, a network to compile first, or cores")
     add("-n", dest="ranks", type=_positive, metavar="N", help="ranks to start (default: as many as the plan is for)")
     add("--mode", choices=("train", "eval", "predict", "bench"), default="train", help="what to do (default: train)")
     length = parser.add_mutually_exclusive_group()
@@ -165,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", type=Path, metavar="FILE", help="write what came of the run as one JSON object")
     add("--timeline", type=_steps, metavar="N[-M]", help="record what each rank does in step N (to M), for Perfetto")
     add("--quiet", action="store_true", help="print errors only")
+    add_core_options(parser, _positive)
     add("--show-live", action="store_true", help=argparse.SUPPRESS)
     add("--pipes", type=Path, help=argparse.SUPPRESS)
     return parser

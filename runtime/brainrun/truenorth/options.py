@@ -1,0 +1,86 @@
+"""What may be asked of a network on cores? The command line of `brainrun MODEL.json`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainrun.pool import usable_cores
+
+SUFFIX = ".json"
+"""That of a core network's file; `brainrun` takes all other files for plans."""
+
+OUTPUT_SUFFIXES = (".csv", ".sfcp")
+PIN_SUFFIX = ".sfcp"
+
+_OWN = ("spikes", "ticks", "output", "input_map", "output_map")
+_SHARED = ("plan", "json", "quiet", "threads", "seed")
+
+
+@dataclass(frozen=True, slots=True)
+class CoreRun:
+    """What a run of a core network is asked to do."""
+
+    model: Path
+    ticks: int
+    spikes: Path | None = None
+    output: Path | None = None
+    input_map: Path | None = None
+    output_map: Path | None = None
+    json: Path | None = None
+    threads: int = 1
+    seed: int = 0
+    quiet: bool = False
+
+
+def add_core_options(parser: argparse.ArgumentParser, positive: Callable[[str], int]) -> None:
+    """Give the parser of `brainrun` the options that are for core networks alone."""
+    add = parser.add_argument_group("networks on TrueNorth cores (model.json)").add_argument
+    add("--spikes", type=Path, metavar="FILE", help="spikes that come in: IBM's .sfti, .sfci or .sfcp")
+    add("--ticks", type=positive, metavar="N", help="simulate so many ticks")
+    add(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write spikes that go out: .csv (tick,connector,pin), or IBM's .sfcp",
+    )
+    add("--input-map", type=Path, metavar="FILE", help="connectors of .sfcp spikes (default: model_inpMap.bin)")
+    add("--output-map", type=Path, metavar="FILE", help="connectors of the output (default: model_outMap.bin)")
+
+
+def core_run(asked: argparse.Namespace, parser: argparse.ArgumentParser) -> CoreRun:
+    """The run that is asked for; wrong usage ends in the parser's error."""
+    for name, value in vars(asked).items():
+        if name not in (*_OWN, *_SHARED) and value != parser.get_default(name):
+            parser.error(f"{_option(name)} is for plans, and {asked.plan} is a network on cores")
+    if asked.ticks is None:
+        parser.error(f"--ticks is missing: for how long should {asked.plan} run?")
+    if asked.output is not None and asked.output.suffix not in OUTPUT_SUFFIXES:
+        parser.error(f"--output {asked.output} should end in {' or '.join(OUTPUT_SUFFIXES)}")
+    if asked.input_map is not None and (asked.spikes is None or asked.spikes.suffix != PIN_SUFFIX):
+        parser.error("--input-map is for spikes of connectors: --spikes FILE.sfcp")
+    return CoreRun(
+        model=asked.plan,
+        ticks=asked.ticks,
+        spikes=asked.spikes,
+        output=asked.output,
+        input_map=asked.input_map,
+        output_map=asked.output_map,
+        json=asked.json,
+        threads=asked.threads or len(usable_cores()),
+        seed=asked.seed or 0,
+        quiet=asked.quiet,
+    )
+
+
+def refuse_core_options(asked: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """End in the parser's error where a plan is given options of core networks."""
+    for name in _OWN:
+        if getattr(asked, name) is not None:
+            parser.error(f"{_option(name)} is for networks on cores ({SUFFIX}), and not for {asked.plan}")
+
+
+def _option(name: str) -> str:
+    return "-n" if name == "ranks" else f"--{name.replace('_', '-')}"
