@@ -253,9 +253,12 @@ def test_a_comment_without_end_is_named(tmp_path):
         ('{"model":{"coreCount":1}', "m.json, line 1: is not JSON: a comma or } should stand here"),
         ('{"a":1}\n\n7', "m.json, line 3: is not JSON: something follows the object"),
         ('{"a":' + "[" * 100_000, "m.json, line 1: is not JSON: lists lie too deep in one another"),
+        ('{"packets":[], "cores":[]}',
+         "m.json, line 1: has no 'model', and so is no model of IBM's Corelet toolchain: "
+         "networks of RANC's run with --ranc"),
         (b"\xff\xfe", "m.json: is not UTF-8 text: save it as UTF-8"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_object_is_refused(tmp_path, text, expected):
     with pytest.raises(DataError) as caught:
         read_model(write(tmp_path / "m.json", text))

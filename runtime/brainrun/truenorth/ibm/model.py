@@ -42,6 +42,7 @@ NOWHERES = (-1, -2)
 """Target cores of neurons whose spikes nobody receives; the toolchain writes −2 in rows that it has laid out."""
 
 _CLASSES = {"neuronclass": NEURON_CLASS, "crossbarclass": "CrossbarBinary", "crossbarSize": NEURONS}
+_NAMES_OF_RANC = {"cores", "packets"}
 _LISTS = ("dendrites", "types", "destCores", "destAxons", "destDelays")
 
 
@@ -62,8 +63,10 @@ def read_model(path: Path, *, seed: int = 0) -> CoreGraph:
     crossbars: dict[str, Crossbar] | None = None
     neurons: dict[int, Neuron] | None = None
     cores: list[_Written] = []
+    names = set()
     for name, value in document.members():
         part = Part(document, (name,))
+        names.add(name)
         match name:
             case "model" if model is None:
                 model = _checked(part, mapping(part, value))
@@ -77,7 +80,8 @@ def read_model(path: Path, *, seed: int = 0) -> CoreGraph:
                 Part(document, (name,), 1).fail("stands for the second time")
     if model is None or neurons is None:
         missing = "model" if model is None else "neuronTypes"
-        raise document.fault(f"has no '{missing}', and so is no model of IBM's Corelet toolchain")
+        remedy = "networks of RANC's run with --ranc" if names >= _NAMES_OF_RANC else ""
+        raise document.fault(f"has no '{missing}', and so is no model of IBM's Corelet toolchain", remedy=remedy)
     ordered = _in_order(document, cores, model)
     return _graph(ordered, crossbars or {}, neurons, seed)
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from brainrun.truenorth.graph import FIRST_OUTPUT, PINS_PER_BANK, CoreGraph, OutputPort
+from brainrun.truenorth.graph import FIRST_OUTPUT, PINS_PER_BANK, CoreGraph
 from brainrun.truenorth.ibm.pins import BLOCK, ENCODING, END, MARK, RECORD, TYPES, PinRow, PinSpikes
 from brainrun.truenorth.limits import DELAYS
 from brainrun.truenorth.simulate import Departures
@@ -20,21 +20,38 @@ def spikes_of_ports(departures: Departures, graph: CoreGraph, ticks: int, map_fi
 
     Each spike has the delay of its neuron, so that another network can read the file as its input.
     """
-    numbers, delays = _outputs(graph)
-    ports = graph.outputs or (OutputPort("", tuple(range(int(numbers.max(initial=0)) + 1))),)
-    pins_of_ports = [np.array(port.pins, np.int64) for port in ports]
-    size = max(int(pins.max(initial=0)) for pins in (*pins_of_ports, numbers)) + 1
-    row_of, pin_of, delay_of = (np.full(size, default, np.int64) for default in (-1, 0, DELAYS[0]))
-    for row, pins in enumerate(pins_of_ports):
-        row_of[pins] = row
-        pin_of[pins] = np.arange(len(pins))
-    delay_of[numbers] = delays
-    named = row_of[departures.pins] >= 0
-    when, which = departures.ticks[named].astype(np.int64), departures.pins[named]
-    order = np.lexsort((pin_of[which], row_of[which], when))
-    when, which = when[order], which[order]
-    rows = tuple(_row(place, port) for place, port in enumerate(ports))
-    return PinSpikes(rows, map_file, when, row_of[which], pin_of[which], delay_of[which], ticks)
+    outputs, delays = _outputs(graph)
+    delay_of = _Table(outputs, delays)
+    if graph.outputs:
+        lengths = [len(port.pins) for port in graph.outputs]
+        named = np.concatenate([np.array(port.pins, np.int64) for port in graph.outputs])
+        row_of = _Table(named, np.repeat(np.arange(len(lengths)), lengths))
+        pin_of = _Table(named, np.concatenate([np.arange(length) for length in lengths]))
+        rows = tuple(_row(number, len(port.pins), port.name) for number, port in enumerate(graph.outputs))
+    else:
+        row_of, pin_of = _Table(outputs, outputs * 0), _Table(outputs, outputs)
+        rows = (_row(0, int(outputs.max(initial=0)) + 1, ""),)
+    here = row_of.has(departures.pins)
+    when, which = departures.ticks[here], departures.pins[here]
+    row, pin = row_of(which), pin_of(which)
+    order = np.lexsort((pin, row, when))
+    return PinSpikes(rows, map_file, when[order], row[order], pin[order], delay_of(which)[order], ticks)
+
+
+class _Table:
+    """A value for each of some numbers, looked up many at a time."""
+
+    def __init__(self, numbers: NDArray[np.int64], values: NDArray[np.int64]) -> None:
+        self._numbers, first = np.unique(numbers, return_index=True)
+        self._values = values[first]
+
+    def has(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of them have a value."""
+        return np.isin(numbers, self._numbers)
+
+    def __call__(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The values of numbers that all have one."""
+        return self._values[np.searchsorted(self._numbers, numbers)]
 
 
 def _outputs(graph: CoreGraph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -46,10 +63,9 @@ def _outputs(graph: CoreGraph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return ((FIRST_OUTPUT - targets) * PINS_PER_BANK + pins)[leaves], delays[leaves]
 
 
-def _row(number: int, port: OutputPort) -> PinRow:
-    size = max(1, len(port.pins))
+def _row(number: int, size: int, name: str) -> PinRow:
     bits = next(bits for bits in TYPES if size <= 2**bits)
-    return PinRow(number, size, bits, port.name, delay_mode=1)
+    return PinRow(number, size, bits, name, delay_mode=1)
 
 
 def lines(spikes: PinSpikes) -> bytes:
