@@ -157,6 +157,9 @@ def test_cores_stand_in_the_order_of_their_numbers(tmp_path):
         ('\t"crossbarTypes":[', '\t"crossbarTypes":7,"c":[', "line 4, crossbarTypes: is 7, not a list"),
         ('[{"name":"coreProt0000001"', '[{"name":"other"',
          'line {crossbar}, core[0].crossbar.name: "coreProt0000001" is not among the \'crossbarTypes\''),
+        ('"name":"coreProt0000001"', '"name":1', "line 4, crossbarTypes[0].name: is 1, not a name in quotes"),
+        ('\t"crossbarTypes":[', '\t"crossbarTypes":["a",',
+         'line 4, crossbarTypes[0]: is "a", not an object'),
         ('"type":"S0"', '"type":"S4"',
          'line 7, crossbarTypes[0].crossbar.rows[0].type: is "S4", not S0, S1, S2 or S3'),
         ('"80 00', '"8 00', 'line 7, crossbarTypes[0].crossbar.rows[0].synapses: "8" is no byte in hexadecimal'),
@@ -236,6 +239,21 @@ def test_a_fault_in_a_later_core_is_named_by_that_core(tmp_path):
     text = TEXT.replace('"destCores":[-32', '"destCores":[2')
     expected = f"m.json, line {line('[2, ', text)}, core[1].neurons.destCores: 2 at dendrite 0 is not in 0 … 1"
     assert fault(tmp_path, text=text) == expected
+
+
+def test_a_crossbar_s_name_is_its_own(tmp_path):
+    start, end = TEXT.index('{"name":"coreProt0000001"'), TEXT.index('],\n\t"neuronTypes"')
+    text = f"{TEXT[:end]},\n{TEXT[start:]}"
+    where = TEXT.count("\n", 0, end) + 2
+    expected = f'line {where}, crossbarTypes[1].name: "coreProt0000001" is the name of an earlier crossbar, too'
+    assert fault(tmp_path, text=text) == f"m.json, {expected}"
+
+
+def test_more_neuron_types_than_a_core_can_name_are_refused(tmp_path):
+    types = ",".join(f'{{"name":"N{number:X}"}}' for number in range(3, 65536))
+    where = line('"neuronTypes"')
+    expected = f"m.json, line {where}, neuronTypes: has 65535 types, more than 65534"
+    assert fault(tmp_path, ('"neuronTypes":[', f'"neuronTypes":[{types},')) == expected
 
 
 def test_a_comment_without_end_is_named(tmp_path):

@@ -144,7 +144,8 @@ def _graph(
 ) -> CoreGraph:
     places = {number: place for place, number in enumerate(neurons)}
     if len(places) >= NO_NEURON:
-        (Part(written[0].part.document, ("neuronTypes",))).fail(f"has {len(places)} types, more than {NO_NEURON - 1}")
+        library_part = Part(written[0].part.document, ("neuronTypes",))
+        library_part.fail(f"has {len(places)} types, more than {NO_NEURON - 1}")
     positions = row_major(len(written))
     reached: dict[tuple[int, bytes], bytes] = {}
     cores = []
