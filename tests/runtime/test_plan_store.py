@@ -71,7 +71,7 @@ def test_a_plan_of_another_format_is_refused_with_both_numbers(folder: Path) -> 
 def test_a_plan_for_another_target_is_refused(folder: Path) -> None:
     document = folder / "plan.json"
     document.write_text(document.read_text().replace('"target": "cpu"', '"target": "cuda"'))
-    assert complaint(folder) == "net.plan/plan.json: is for target cuda, and this brainrun runs cpu"
+    assert complaint(folder) == "net.plan/plan.json: is for target cuda, and one for cpu is wanted"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,74 @@
+"""What is in a plan for neurosynaptic cores? How samples become spikes, and spikes decisions; cores lie in a file.
+
+`cores.bin` holds the core graph (`truenorth/file.py`), `decoder.safetensors` the matrix and what is added to its
+product.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from brainrun.plan.schema import DataSection, File, InputFact, Value
+
+CORES_FILE, DECODER_FILE = "cores.bin", "decoder.safetensors"
+
+
+class EncoderFact(Value, frozen=True):
+    """An encoder's element spikes where that of the network's input is at least `threshold`."""
+
+    name: str
+    input: str
+    threshold: float
+
+
+class FeedFact(Value, frozen=True):
+    """Pin p of an input port takes element `elements[p]` of an encoder, `tick` ticks after the sample's first."""
+
+    port: str
+    encoder: str
+    elements: tuple[int, ...]
+    tick: int
+
+
+class CoreLayer(Value, frozen=True):
+    """One layer on cores, for reading."""
+
+    name: str
+    inputs: tuple[str, ...]
+    shape: tuple[int, ...]
+    fan_in: int
+    cores: int
+    splitters: int
+    """Further cores that only pass its spikes on."""
+
+    tick: int
+    """When its units fire, counted from the sample's first tick."""
+
+
+class CorePlan(Value, frozen=True):
+    """Everything it takes to run a network on neurosynaptic cores."""
+
+    schema: int
+    made_by: str
+    target: Literal["truenorth"]
+    name: str
+    data: tuple[DataSection, ...]
+    data_folder: str
+    """Where relative data paths start: relative to the plan's own folder."""
+    inputs: tuple[InputFact, ...]
+    encoders: tuple[EncoderFact, ...]
+    feeds: tuple[FeedFact, ...]
+    label: str
+    """The input that holds the class, or empty where the network has none."""
+    metric: str
+    """What the share of right decisions is called."""
+    latency: int
+    """Ticks from a sample's first to the one in which its output spikes leave."""
+    period: int
+    """Ticks from a sample to the next."""
+    layers: tuple[CoreLayer, ...]
+    hops_in_order: float
+    """Steps from core to core, one spike a neuron, if cores stood in the order of their numbers."""
+    hops: float
+    """The same where they stand."""
+    files: tuple[File, ...]
