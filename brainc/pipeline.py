@@ -11,6 +11,7 @@ import msgspec
 from brainc import __version__
 from brainc.codegen.assemble import Assembled, Facts, Ranks, assemble, build_ranks
 from brainc.codegen.llvm.registers import RegisterFile, register_file
+from brainc.graph.trinary import with_trinary_weights
 from brainc.ir import graph as ir_graph
 from brainc.ir import schedule as ir_schedule
 from brainc.ir import sharded as ir_sharded
@@ -58,7 +59,7 @@ def compile_file(options: CompileOptions) -> tuple[Plan, Compiled]:
 
 def compile_program(program: Program, options: CompileOptions) -> Compiled:
     """All stages, each checked. Raises BrainError for the user's mistakes and CompilerDefect for ours."""
-    checked = check_program(program, options)
+    checked = constrained(check_program(program, options))
     graph, training = checked.graph, checked.train.training
     _check("graph", ir_graph.rules(graph))
     machine = description.load(options.machine) if options.machine else description.GENERIC
@@ -87,6 +88,12 @@ def compile_program(program: Program, options: CompileOptions) -> Compiled:
         "kernels": lambda: "\n".join(text for _, text in sorted(assembled.files.items())),
     }
     return Compiled(assembled, tuple((level, shown[level]()) for level in options.show))
+
+
+def constrained(checked: CheckedProgram) -> CheckedProgram:
+    """The program with its graph held to what the section `truenorth` says."""
+    hysteresis = checked.truenorth.hysteresis
+    return checked if hysteresis is None else replace(checked, graph=with_trinary_weights(checked.graph, hysteresis))
 
 
 def _weighed(

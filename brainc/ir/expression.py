@@ -183,6 +183,16 @@ def _power_partial(a: Expression, b: Expression) -> Expression:
     return multiply(b, call("power", a, subtract(b, ONE)))
 
 
+def _triangle(x: Expression, threshold: Expression, width: Expression) -> Expression:
+    """`max(0, 1 − |x − threshold| / width) / width`, in place of the slope that a step has nowhere.
+
+    The step is seen as one that rises over ±width, in a slope of area 1 whatever the width; with width 1 it is the
+    surrogate of Esser et al. 2016, PNAS 113(41), where `x` is batch-normalised and the threshold zero.
+    """
+    distance = divide(Apply("absolute", (subtract(x, threshold),)), width)
+    return divide(maximum(subtract(ONE, distance), ZERO), width)
+
+
 FUNCTIONS: dict[str, Function] = {
     "add": Function("({} + {})", np.add, (lambda a, b: ONE, lambda a, b: ONE)),
     "subtract": Function("({} - {})", np.subtract, (lambda a, b: ONE, lambda a, b: Constant(-1.0))),
@@ -211,6 +221,11 @@ FUNCTIONS: dict[str, Function] = {
         (lambda a: multiply(Apply("logistic", (a,)), subtract(ONE, Apply("logistic", (a,)))),),
     ),
     "power": Function("pow({}, {})", np.power, (_power_partial, None)),
+    "spike": Function(
+        "spike({}, {}, {})",
+        lambda x, threshold, _width: np.where(np.greater_equal(x, threshold), 1.0, 0.0),
+        (_triangle, lambda x, threshold, width: negate(_triangle(x, threshold, width)), None),
+    ),
     "less": Function("({} < {})", np.less, (None, None)),
     "less_equal": Function("({} <= {})", np.less_equal, (None, None)),
     "greater": Function("({} > {})", np.greater, (None, None)),
@@ -222,7 +237,10 @@ FUNCTIONS: dict[str, Function] = {
         (None, lambda c, a, b: select(c, ONE, ZERO), lambda c, a, b: select(c, ZERO, ONE)),
     ),
 }
-"""Every scalar function. Comparisons give truth values, which only `select` reads."""
+"""Every scalar function. Comparisons give truth values, which only `select` reads.
+
+`spike(x, threshold, width)` is 1 from the threshold on and 0 below it; its partials are a surrogate, not its slope.
+"""
 
 
 def derivative(expression: Expression, index: int) -> Expression:

@@ -6,6 +6,7 @@ Rules, checked by `rules`:
 G1 every node reads network inputs or nodes before it.
 G2 node names are unique.
 G3 there is a loss, and losses and metrics are numbers of a node that makes one per sample or batch.
+G4 the hidden copy of a trinary weight is an untrained weight of the same node, and as large.
 """
 
 from __future__ import annotations
@@ -43,13 +44,28 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Trinary:
+    """What a weight that is −1, 0 or 1 is rounded from: the weight called `hidden`, which training moves.
+
+    It changes only once the hidden copy is farther than `hysteresis` beyond a border, ±1/2, between two values.
+    """
+
+    hidden: str
+    hysteresis: float
+
+
+@dataclass(frozen=True, slots=True)
 class Weight:
-    """A parameter of a node: its full name, its shape in PyTorch's order, and how it starts."""
+    """A parameter of a node: its full name, its shape in PyTorch's order, and how it starts.
+
+    `rounding` is None where the weight is the number that training makes of it.
+    """
 
     name: str
     shape: tuple[int, ...]
     initial: Initial
     trained: bool = True
+    rounding: Trinary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +154,7 @@ def text(graph: LayerGraph) -> str:
         written = [*node.inputs, *(f"{name}={value}" for name, value in node.arguments)]
         if node.shared != node.name:
             written.append(f"share={f'transpose({node.shared})' if node.transposed else node.shared}")
-        weights = "".join(f"  {weight.name.rsplit('.', 1)[-1]}{list(weight.shape)}" for weight in node.weights)
+        weights = "".join(f"  {_weight_text(weight)}" for weight in node.weights)
         rows.append((node.name, f"{node.operator}({', '.join(written)})", node.tensor.written, weights.strip()))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = [f"network {graph.name}"]
@@ -149,16 +165,29 @@ def text(graph: LayerGraph) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _weight_text(weight: Weight) -> str:
+    kind = "" if weight.rounding is None else f" trinary(hysteresis={weight.rounding.hysteresis:g})"
+    return f"{weight.name.rsplit('.', 1)[-1]}{list(weight.shape)}{kind}"
+
+
 def rules(graph: LayerGraph) -> Iterator[str]:
-    """Every broken rule (G1…G3)."""
+    """Every broken rule (G1…G4)."""
     known = {given.name for given in graph.inputs}
     for node in graph.nodes:
         yield from (f"G1: {node.name} reads {name} before it is made" for name in node.inputs if name not in known)
         if node.name in known:
             yield f"G2: {node.name} is the name of two nodes"
         known.add(node.name)
+        yield from _hidden_copies_amiss(node)
     if not graph.losses:
         yield f"G3: network {graph.name} has no loss"
     yield from (
         f"G3: {term.name} reads {term.node}, which is no node" for term in graph.losses if term.node not in known
     )
+
+
+def _hidden_copies_amiss(node: Node) -> Iterator[str]:
+    hidden = {weight.name: weight.shape for weight in node.weights if not weight.trained}
+    for weight in node.weights:
+        if weight.rounding is not None and hidden.get(weight.rounding.hidden) != weight.shape:
+            yield f"G4: {node.name} has no hidden copy {weight.rounding.hidden} of {weight.name}"

@@ -236,7 +236,7 @@ Operation: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A tensor that outlives the step: a weight, or a running statistic when not `trained`.
+    """A tensor that outlives the step: a weight or, when not `trained`, a running statistic or a weight's hidden copy.
 
     `shape` is PyTorch's; `state` are the optimiser's tensors of the same shape, all zero at the start.
     """
@@ -433,7 +433,7 @@ def text(program: TensorProgram) -> str:
     lines += [f"  input      {value.name}: {_shape_text(value)}" for value in program.inputs]
     for parameter in program.parameters:
         state = "".join(f", {value.name}" for value in parameter.state)
-        kind = "parameter" if parameter.trained else "statistic"
+        kind = "parameter" if parameter.trained else "kept"
         lines.append(f"  {kind:<10} {parameter.value.name}: {_shape_text(parameter.value)}{state}")
     for name, procedure in program.procedures:
         lines.append(f"{name}:")

@@ -50,6 +50,13 @@ def _leaky(arguments: Arguments) -> Expression:
     return ex.select(ex.greater(X, ex.ZERO), X, ex.multiply(Constant(float(slope)), X))
 
 
+def _spike(arguments: Arguments) -> Expression:
+    threshold, width = arguments["threshold"], arguments["width"]
+    assert isinstance(threshold, (int, float))
+    assert isinstance(width, (int, float))
+    return Apply("spike", (X, Constant(float(threshold)), Constant(float(width))))
+
+
 def _softmax(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
     return builder.along(node.name, operands[0].shape, operands, "softmax")
 
@@ -64,6 +71,16 @@ LEAKY_RELU = elementwise(
 )
 SIGMOID = elementwise("sigmoid", "The logistic function.", "y = 1 / (1 + exp(−x))", lambda _: Apply("logistic", (X,)))
 TANH = elementwise("tanh", "The hyperbolic tangent.", "y = tanh(x)", lambda _: Apply("hyperbolic_tangent", (X,)))
+SPIKE = elementwise(
+    "spike",
+    "A neuron that fires or does not: a step, with a triangle for its slope in gradients (Esser et al. 2016).",
+    "y = 1 where x ≥ threshold, else 0;  dy/dx = max(0, 1 − |x − threshold| / width) / width",
+    _spike,
+    (
+        Argument("threshold", "number", "from where on the neuron fires", 0.0),
+        Argument("width", "positive", "how far from the threshold gradients still pass", 1.0),
+    ),
+)
 SOFTMAX = Operator(
     name="softmax",
     summary="Positive numbers that sum to one over the features (or, in images, over the channels).",

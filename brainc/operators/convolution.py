@@ -96,4 +96,5 @@ CONV = Operator(
     shape=_shape,
     weights=_weights,
     lower=_lower,
+    synapses=("weight",),
 )

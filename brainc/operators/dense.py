@@ -61,4 +61,5 @@ DENSE = Operator(
     weights=_weights,
     lower=_lower,
     splits=("sample", "output", "input", "replicate"),
+    synapses=("weight",),
 )

@@ -75,6 +75,7 @@ class Operator:
     lower(builder, node, operands): appends the operations that compute it and returns its value. Losses and metrics
     return one number a sample `[b]`, or what the mean over samples of `[b, …]` is wanted of.
     splits: how its work can be spread over model ranks.
+    synapses: those of its weights, by the ends of their names, that connect inputs with outputs.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Operator:
     lower: Callable[[Builder, Node, tuple[Value, ...]], Value]
     weights: Callable[[tuple[Tensor, ...], Arguments, str], tuple[Weight, ...]] = no_weights
     splits: tuple[Split, ...] = ("sample", "replicate")
+    synapses: tuple[str, ...] = ()
 
 
 def same_shape(tensors: tuple[Tensor, ...], _arguments: Arguments) -> Tensor:

@@ -41,10 +41,10 @@ def momentum_first(procedure: LocalProcedure) -> LocalProcedure:
 
 
 def decay_of(update: ts.Update) -> Constant | None:
-    """μ where the rule's only state is v ← μ·v + g."""
+    """μ where the rule's first state is v ← μ·v + g: then it is its only one, but for a weight's hidden copy."""
     match update.expressions:
-        case (_, Apply("add", (Apply("multiply", (Constant() as decay, Operand(1))), Operand(2)))):
-            return decay
+        case (_, Apply("add", (Apply("multiply", (Constant() as decay, Operand(1))), Operand(gradient))), *_):
+            return decay if gradient == len(update.targets) else None
     return None
 
 
@@ -57,11 +57,14 @@ def _accelerated(part: Reduced, velocity: Value, decay: Constant) -> ts.Update:
 
 def _without_velocity(update: ts.Update) -> ts.Update:
     """The parameter's step, to which what was reduced is the velocity already."""
-    numbers = range(3, len(update.operands))
-    operands = (update.operands[0], *update.operands[2:])
-    renamed: list[Expression] = [Operand(0), ex.ZERO, Operand(1), *(Operand(number - 1) for number in numbers)]
-    step = _folded(ex.substitute(update.expressions[0], renamed))
-    return replace(update, targets=update.targets[:1], operands=operands, expressions=(step,))
+    renamed: list[Expression] = [Operand(0), ex.ZERO, *(Operand(n - 1) for n in range(2, len(update.operands)))]
+    steps = (_folded(ex.substitute(step, renamed)) for step in (update.expressions[0], *update.expressions[2:]))
+    return replace(
+        update,
+        targets=(update.targets[0], *update.targets[2:]),
+        operands=(update.operands[0], *update.operands[2:]),
+        expressions=tuple(steps),
+    )
 
 
 def _folded(expression: Expression) -> Expression:

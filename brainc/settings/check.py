@@ -12,6 +12,7 @@ from brainc.settings.data import data_sections
 from brainc.settings.options import CompileOptions
 from brainc.settings.parallel import ParallelOptions, parallel_options
 from brainc.settings.train import TrainSettings, training
+from brainc.settings.truenorth import TrueNorthOptions, truenorth_options
 from brainlang.diagnostics import BrainError, Report
 from brainlang.program import Program
 from brainrun.plan.schema import DataSection
@@ -27,6 +28,7 @@ class CheckedProgram:
     train: TrainSettings
     data: tuple[DataSection, ...]
     parallel: ParallelOptions
+    truenorth: TrueNorthOptions
 
 
 def check_program(program: Program, options: CompileOptions) -> CheckedProgram:
@@ -36,9 +38,10 @@ def check_program(program: Program, options: CompileOptions) -> CheckedProgram:
     train = attempt(report, lambda: training(program))
     data = None if graph is None else attempt(report, lambda: data_sections(program, graph))
     parallel = None if graph is None else attempt(report, lambda: parallel_options(program, graph, options))
-    if graph is None or train is None or data is None or parallel is None:
+    truenorth = None if graph is None else attempt(report, lambda: truenorth_options(program, graph))
+    if graph is None or train is None or data is None or parallel is None or truenorth is None:
         raise BrainError(report.diagnostics)
-    return CheckedProgram(graph, train, data, parallel)
+    return CheckedProgram(graph, train, data, parallel, truenorth)
 
 
 def check_sections(program: Program, options: CompileOptions) -> LayerGraph:
@@ -53,6 +56,7 @@ def check_sections(program: Program, options: CompileOptions) -> LayerGraph:
     if graph is not None:
         attempt(report, lambda: data_sections(program, graph))
         attempt(report, lambda: parallel_options(program, graph, options))
+        attempt(report, lambda: truenorth_options(program, graph))
     report.settle()
     assert graph is not None
     return graph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from brainc.ir import tensor as ts
@@ -15,6 +15,7 @@ from brainc.operators.table import OPERATORS
 from brainc.tensor.builder import Builder
 from brainc.tensor.differentiate import differentiate
 from brainc.tensor.simplify import without_unused
+from brainc.tensor.trinary import through_hidden
 from brainc.tensor.update import updates
 
 RATE = Value("rate", (), False)
@@ -50,6 +51,7 @@ def lower(graph: LayerGraph, *, batch: int, optimizer: str, settings: Mapping[st
         training.operations, training.losses, {p.value.name for p in parameters if p.trained}, graph.nodes[-1].origin
     )
     numbers, step = updates(parameters, backward.gradients, rule, RATE, STEP)
+    step = _rounding(graph, step)
     train_operations = (*numbers, *training.operations, *backward.operations, *training.statistics, *step)
     return TensorProgram(
         graph.name,
@@ -72,6 +74,17 @@ def _parameters(graph: LayerGraph, rule: Rule) -> tuple[Parameter, ...]:
             state = tuple(Value(f"{weight.name}.{name}", weight.shape, False) for name in states)
             found.append(Parameter(value, weight.initial, weight.trained, state, node.origin))
     return tuple(found)
+
+
+def _rounding(graph: LayerGraph, step: tuple[ts.Update, ...]) -> tuple[ts.Update, ...]:
+    """The step with the updates of trinary weights made through their hidden copies."""
+    roundings = {weight.name: weight.rounding for node in graph.nodes for weight in node.weights if weight.rounding}
+    return tuple(
+        update
+        if (rounding := roundings.get(update.targets[0].name)) is None
+        else through_hidden(update, replace(update.targets[0], name=rounding.hidden), rounding.hysteresis)
+        for update in step
+    )
 
 
 def _taken(inputs: tuple[Value, ...], parameters: tuple[Parameter, ...], rule: Rule) -> frozenset[str]:

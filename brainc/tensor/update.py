@@ -11,7 +11,7 @@ from brainc.operators.optimizer import Rule
 
 def updates(
     parameters: tuple[Parameter, ...], gradients: Mapping[str, Value], rule: Rule, rate: Value, step: Value
-) -> tuple[tuple[ts.Operation, ...], tuple[ts.Operation, ...]]:
+) -> tuple[tuple[ts.Operation, ...], tuple[ts.Update, ...]]:
     """The rule's numbers (Adam's corrections), which can be computed ahead of everything, and the updates.
 
     Updates stand in the order in which the gradients become ready: the last layer's first.
@@ -20,7 +20,7 @@ def updates(
     trained = [parameter for parameter in parameters if parameter.trained and parameter.value.name in gradients]
     trained.sort(key=lambda parameter: ready[gradients[parameter.value.name].name])
     ahead: list[ts.Operation] = []
-    operations: list[ts.Operation] = []
+    operations: list[ts.Update] = []
     numbers = []
     for name, expression in rule.numbers if trained else ():
         value = Value(f"optimizer.{name}", (), False)

@@ -17,10 +17,11 @@ import zlib
 from collections.abc import Sequence
 from typing import TypeAlias, assert_never
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from brainrun.plan.schema import Constant, Normal, Parameter, Slice, Uniform
+from brainrun.plan.schema import Constant, Normal, Parameter, Rounded, Slice, Uniform
 
 Words: TypeAlias = NDArray[np.uint32]
 
@@ -103,6 +104,9 @@ def initial_values(parameter: Parameter, slices: Sequence[Slice], seed: int) -> 
         case Uniform() | Normal() as initial:
             starts, length = _runs(parameter.shape, slices)
             return _drawn(initial, stream_of(parameter.name), starts, length, seed).reshape(shape)
+        case Rounded(of=name, drawn=drawn):
+            values = initial_values(msgspec.structs.replace(parameter, name=name, initial=drawn), slices, seed)
+            return (values > 0.5).astype(np.float32) - (values < -0.5).astype(np.float32)
         case _:
             assert_never(parameter.initial)
 

@@ -35,7 +35,8 @@ class Case:
 
     `torch(F, v, mode)`: the tensor `y` in the mode, of values `v`, with `F` the module `torch.nn.functional`. Where the
     case has a loss of its own, `loss(F, y, v)` is its value; else the loss is the mean squared error against `target`.
-    `low` and `high` bound the inputs' values.
+    `low` and `high` bound the inputs' values. A case with a `surrogate` has gradients that are no slopes of the
+    objective: they are what the operator's record states, as the formula in PyTorch's words does.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Case:
     terms: str = "loss objective = mean_squared_error(y, target)"
     low: float = -1.0
     high: float = 1.0
+    surrogate: bool = False
 
     @property
     def text(self) -> str:

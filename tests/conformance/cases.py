@@ -73,6 +73,22 @@ def tied(F: Any, v: Values, _mode: Mode) -> Any:
     return F.linear(hidden, v["h.dense.weight"].T, v["y.dense.bias"])
 
 
+def fired(x: Any, threshold: float, width: float) -> Any:
+    """The step, with autograd's slope of the two parabolas that rise from 0 to 1 between threshold ± width."""
+    u = ((x - threshold) / width).clamp(-1.0, 1.0)
+    smooth = (1 + u.clamp(max=0.0)) ** 2 / 2 + (1 - (1 - u.clamp(min=0.0)) ** 2) / 2
+    return (x >= threshold).to(x.dtype) + smooth - smooth.detach()
+
+
+def spike(name: str, call: str, shape: tuple[int, ...], units: int, threshold: float, width: float) -> Case:
+    """A spike of an input on both sides of the threshold."""
+
+    def torch(_F: Any, v: Values, _mode: Mode) -> Any:
+        return fired(v["x"], threshold, width)
+
+    return layer(f"spike, {name}", call, shape, units, torch, low=-2.0, high=2.0, surrogate=True)
+
+
 def cross_entropy(F: Any, y: Any, v: Values) -> Any:
     """PyTorch's mean over samples."""
     return F.cross_entropy(y, v["label"])
@@ -173,6 +189,11 @@ ELEMENTWISE = (
     layer("leaky_relu, steep", "leaky_relu(0.3)", (9,), 9, lambda F, v, _mode: F.leaky_relu(v["x"], 0.3)),
     layer("sigmoid", "sigmoid", (9,), 9, lambda _F, v, _mode: v["x"].sigmoid(), low=-6.0, high=6.0),
     layer("tanh", "tanh", (9,), 9, lambda _F, v, _mode: v["x"].tanh(), low=-4.0, high=4.0),
+    spike("at zero", "spike", (9,), 9, 0.0, 1.0),
+    spike("of an image", "spike", (2, 3, 4), 24, 0.0, 1.0),
+    spike("at a threshold of its own", "spike(0.7)", (9,), 9, 0.7, 1.0),
+    spike("steep", "spike(threshold=-0.25, width=0.4)", (12,), 12, -0.25, 0.4),
+    spike("wide", "spike(width=3)", (9,), 9, 0.0, 3.0),
     layer("softmax, of features", "softmax", (5,), 5, lambda F, v, _mode: F.softmax(v["x"], 1), low=-3.0, high=3.0),
     layer("softmax, over channels", "softmax", (4, 2, 3), 24, lambda F, v, _mode: F.softmax(v["x"], 1)),
     layer(
@@ -310,6 +331,29 @@ NETWORKS = (
         ),
         loss=cross_entropy,
         terms="loss objective = cross_entropy(y, label)",
+    ),
+    Case(
+        "spike, between layers",
+        "spike",
+        {"x": (5,), "label": Class(3)},
+        """h = x | dense(6) | spike(width=2) | dense(4) | spike(0.1)
+        y = h | dense(3)""",
+        lambda F, v, _mode: F.linear(
+            fired(
+                F.linear(
+                    fired(F.linear(v["x"], v["h.dense1.weight"], v["h.dense1.bias"]), 0.0, 2.0),
+                    v["h.dense2.weight"],
+                    v["h.dense2.bias"],
+                ),
+                0.1,
+                1.0,
+            ),
+            v["y.dense.weight"],
+            v["y.dense.bias"],
+        ),
+        loss=cross_entropy,
+        terms="loss objective = cross_entropy(y, label)",
+        surrogate=True,
     ),
 )
 

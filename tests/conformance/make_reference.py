@@ -66,13 +66,37 @@ def trained(case: OptimizerCase) -> dict[str, Array]:
     return {f"optimizer/{case.name}/{name}": tensor.detach().numpy() for name, tensor in parameters.items()}
 
 
+def trained_through_copies(case: OptimizerCase, hysteresis: float) -> dict[str, Array]:
+    """The same for trinary weights: autograd sees copy + (weight − copy), of which the second part is a constant."""
+    values = tensors(compiled(NETWORK, hysteresis=hysteresis).values)
+    weights = {name: values[name].detach() for name in values if f"{name}.hidden" in values}
+    copies = {name: values[f"{name}.hidden"] for name in weights}
+    moved = {name: tensor for name, tensor in values.items() if "dense" in name and name not in weights}
+    optimizer = getattr(torch.optim, case.torch)(moved.values(), **case.arguments)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        seen = {name: copy + (weights[name] - copy).detach() for name, copy in copies.items()}
+        objective(NETWORK, NETWORK.torch(functional, values | seen, "train"), values).backward()
+        optimizer.step()
+        with torch.no_grad():
+            for name, copy in copies.items():
+                copy.clamp_(-1.0, 1.0)
+                least, most = (copy - hysteresis).round(), (copy + hysteresis).round()
+                weights[name] = weights[name].clamp(least, most)
+    found = {**moved, **weights}
+    return {f"optimizer/{case.name}/{name}": tensor.detach().numpy() for name, tensor in found.items()}
+
+
 def references() -> dict[str, Array]:
     """Everything, by name; batches are of BATCH samples and all numbers float64."""
     found: dict[str, Array] = {}
     for case in CASES:
         found |= outcome(case)
     for optimizer_case in OPTIMIZER_CASES:
-        found |= trained(optimizer_case)
+        if optimizer_case.hysteresis is None:
+            found |= trained(optimizer_case)
+        else:
+            found |= trained_through_copies(optimizer_case, optimizer_case.hysteresis)
     assert all(len(array) == BATCH for name, array in found.items() if name.endswith("/y"))
     return found
 

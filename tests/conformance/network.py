@@ -9,11 +9,13 @@ import numpy as np
 
 from brainc.evaluate.program import evaluate
 from brainc.graph.build import build
+from brainc.graph.trinary import with_trinary_weights
 from brainc.ir.graph import LayerGraph
 from brainc.ir.tensor import Operation, Procedure, TensorProgram
 from brainc.tensor.differentiate import differentiate
 from brainc.tensor.lower import lower
 from brainlang import parse_program
+from brainrun.plan.schema import Rounded
 
 from .case import BATCH, SEED, STEP, Array, Case, Mode, drawn
 
@@ -58,13 +60,26 @@ class Compiled:
         return tuple(operation for operation in self.program.train.operations if operation.phase == "forward")
 
 
-def compiled(case: Case, optimizer: str = "sgd", settings: Mapping[str, float] | None = None) -> Compiled:
-    """The case as a program on mini-batches of BATCH samples."""
+def compiled(
+    case: Case,
+    optimizer: str = "sgd",
+    settings: Mapping[str, float] | None = None,
+    hysteresis: float | None = None,
+) -> Compiled:
+    """The case as a program on mini-batches of BATCH samples; with a hysteresis its weights are trinary."""
     graph = build(parse_program(case.text))
+    if hysteresis is not None:
+        graph = with_trinary_weights(graph, hysteresis)
     program = lower(graph, batch=BATCH, optimizer=optimizer, settings={"rate": 0.1, **(settings or {})})
     shapes = {parameter.value.name: parameter.value.shape for parameter in program.parameters}
     scalars = {"rate": np.array(0.1), "step": np.array(float(STEP))}
-    return Compiled(graph, program, drawn(case, shapes) | scalars)
+    values = drawn(case, shapes) | scalars
+    values |= {
+        parameter.value.name: np.rint(values[parameter.initial.of])
+        for parameter in program.parameters
+        if isinstance(parameter.initial, Rounded)
+    }
+    return Compiled(graph, program, values)
 
 
 def _objective(procedure: Procedure) -> str:

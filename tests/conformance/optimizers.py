@@ -27,13 +27,17 @@ NETWORK = Case(
 
 @dataclass(frozen=True, slots=True)
 class OptimizerCase:
-    """An optimiser of brainc, and the class of `torch.optim` with the arguments that make it the same."""
+    """An optimiser of brainc, and the class of `torch.optim` with the arguments that make it the same.
+
+    With a `hysteresis` the network's weights are trinary, and the optimiser moves their hidden copies.
+    """
 
     name: str
     optimizer: str
     settings: Mapping[str, float]
     torch: str
     arguments: Mapping[str, Any]
+    hysteresis: float | None = None
 
 
 ADAM = {"rate": 0.05, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
@@ -49,4 +53,14 @@ OPTIMIZER_CASES = (
         "Adam",
         {"lr": 0.1, "betas": (0.7, 0.9), "eps": 0.1},
     ),
+    OptimizerCase("trinary, sgd", "sgd", {"rate": 0.5}, "SGD", {"lr": 0.5}, hysteresis=0.1),
+    OptimizerCase(
+        "trinary, momentum",
+        "momentum",
+        {"rate": 0.5, "momentum": 0.5},
+        "SGD",
+        {"lr": 0.5, "momentum": 0.5},
+        hysteresis=0.25,
+    ),
+    OptimizerCase("trinary, adam", "adam", {**ADAM, "rate": 0.3}, "Adam", {"lr": 0.3}, hysteresis=0.0),
 )

@@ -50,6 +50,15 @@ NORMALISED = """
     y = f | flatten | dense(9) | batchnorm | dense(9)
     loss objective = mean_squared_error(y, t)
 """
+SPIKING = """
+    input image: f32[2, 5, 5]
+    input label: class[8]
+    f = image | conv(4, kernel=3) | batchnorm | spike | conv(4, kernel=2, groups=2) | spike(-0.2, width=2)
+    h = f | dense(13) | spike(0.3) | dense(9, bias=false) | batchnorm | spike(width=0.5)
+    y = h | dense(8)
+    loss objective = cross_entropy(y, label)
+    output fired = h
+"""
 RESIDUAL = """
     input x: f32[9]
     input t: f32[9]

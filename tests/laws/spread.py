@@ -24,7 +24,7 @@ from brainc.partition.apply import apply
 from brainc.partition.mesh import candidates
 from brainc.schedule.localise import localise
 from brainc.tensor.lower import lower
-from brainrun.plan.schema import Mesh
+from brainrun.plan.schema import Mesh, Rounded
 
 Array = npt.NDArray[Any]
 SEED, STEP = 5, 3
@@ -136,7 +136,10 @@ def spread(
 
 
 def drawn(graph: LayerGraph, tensors: TensorProgram) -> dict[str, Array]:
-    """Inputs in (0, 1), labels, parameters in [−1, 1), positive state, and samples that count unequally."""
+    """Inputs in (0, 1), labels, positive state, and samples that count unequally.
+
+    Weights and their hidden copies lie in [−1, 1), trinary weights are −1, 0 or 1, and statistics lie in [1/2, 1).
+    """
     random = np.random.default_rng(7)
     values: dict[str, Array] = {"rate": np.array(0.1), "step": np.array(float(STEP))}
     for given in graph.inputs:
@@ -145,8 +148,11 @@ def drawn(graph: LayerGraph, tensors: TensorProgram) -> dict[str, Array]:
         values[given.name] = random.integers(0, classes, shape) if classes else random.uniform(0.05, 0.95, shape)
     values["sample_weight"] = random.uniform(0.5, 1.5, tensors.batch) / tensors.batch
     for parameter in tensors.parameters:
-        low = -1.0 if parameter.trained else 0.5
-        values[parameter.value.name] = random.uniform(low, 1.0, parameter.value.shape)
+        name, shape = parameter.value.name, parameter.value.shape
+        low = -1.0 if parameter.trained or name.endswith(".hidden") else 0.5
+        values[name] = random.uniform(low, 1.0, shape)
+        if isinstance(parameter.initial, Rounded):
+            values[name] = np.rint(values[name])
         for state in parameter.state:
             values[state.name] = random.uniform(0.1, 1.0, state.shape)
     return values

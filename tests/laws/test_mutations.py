@@ -56,6 +56,9 @@ parallel {
     place logits.dense = split(output)
     place c1 = sample
 }
+truenorth {
+    weights = float
+}
 """
 # Small, so that the one in twenty that the damage leaves sound is soon compiled.
 SMALL = (
@@ -94,12 +97,14 @@ train { batch = 4
     """network r {
     input x: f32[3]
     input y: f32[1]
-    o = x | dense(4) | tanh | batchnorm | dense(1)
+    o = x | dense(4) | batchnorm | spike(0.5, width=2) | dense(1)
     loss mse = mean_squared_error(o, y)
 }
 train { batch = 3
  optimizer = sgd(rate=0.01) }
 parallel { model = 2 }
+truenorth { weights = trinary
+ hysteresis = 1/8 }
 """,
 )
 FILES = 10_000

@@ -14,7 +14,7 @@ from brainc.codegen.assemble import Assembled
 from brainc.pipeline import compile_program
 from brainc.settings.options import CompileOptions
 from brainlang import parse_program
-from brainrun.plan.schema import Call, Interval, Plan, Reduction
+from brainrun.plan.schema import Call, Interval, Plan, Reduction, Rounded
 from brainrun.plan.store import encoded
 
 from .networks import BATCH, GROUPED, LENET, LOCAL, LOSSES, MEETING, MLP, NETWORKS, RESIDUAL, TIED
@@ -22,11 +22,11 @@ from .networks import BATCH, GROUPED, LENET, LOCAL, LOSSES, MEETING, MLP, NETWOR
 COMPILED = {**NETWORKS, "local": LOCAL}
 
 
-def compiled(text: str, mesh: tuple[int, int], placements: str = "") -> Assembled:
+def compiled(text: str, mesh: tuple[int, int], sections: str = "") -> Assembled:
     """The finished plan; compile_program itself checks the rules of every level and of the plan."""
     train = f"train {{\n    batch = {BATCH}\n    epochs = 1\n    optimizer = adam(rate=0.1)\n}}\n"
     source = f"network net {{\n{text}\n}}\n{train}"
-    program = parse_program(source + placements)
+    program = parse_program(source + sections)
     return compile_program(program, CompileOptions(Path("net.brain"), data=mesh[0], model=mesh[1])).assembled
 
 
@@ -43,6 +43,16 @@ def digest(plan: Plan, files: dict[str, str]) -> str:
 def test_every_network_keeps_the_plan_s_rules(name: str, mesh: tuple[int, int]) -> None:
     plan = compiled(COMPILED[name], mesh).plan
     assert len(plan.ranks) == mesh[0] * mesh[1]
+
+
+@pytest.mark.parametrize("mesh", [(1, 1), (3, 1), (2, 2)], ids="{0[0]}x{0[1]}".format)
+@pytest.mark.parametrize("name", ["lenet", "normalised", "tied", "spiking"])
+def test_trinary_weights_keep_the_plan_s_rules(name: str, mesh: tuple[int, int]) -> None:
+    plan = compiled(NETWORKS[name], mesh, "truenorth {}\n").plan
+    copies = {parameter.name: parameter.shape for parameter in plan.parameters if not parameter.trained}
+    rounded = [parameter for parameter in plan.parameters if isinstance(parameter.initial, Rounded)]
+    assert rounded
+    assert all(copies[parameter.initial.of] == parameter.shape for parameter in rounded)
 
 
 @pytest.mark.parametrize("split", ["sample", "output", "input"])

@@ -35,20 +35,21 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def compiled(folder: Path, data: int) -> Path:
-    """The plan of the small network for so many replicas."""
+def compiled(folder: Path, data: int, section: str) -> Path:
+    """The plan of the small network, with a section more, for so many replicas."""
     source = folder / "tiny.brain"
-    source.write_text(NETWORK.replace("DATA", str(data)).replace("RATE", "0.2").replace("SCHEME", SCHEME))
+    text = NETWORK.replace("DATA", str(data)).replace("RATE", "0.2").replace("SCHEME", SCHEME)
+    source.write_text(f"{text}\n{section}\n")
     options = CompileOptions(source, output=folder / "tiny.plan")
     compile_file(options)
     return options.plan
 
 
-def check_replicas() -> None:
+def check_replicas(section: str = "") -> None:
     """Train on noise: the loss falls, parameters stay the same on all replicas, and what each keeps is its own."""
     world, loader, processor = open_world(with_mpi=True), Loader(), this_processor()
     with tempfile.TemporaryDirectory() as folder:
-        plan, texts = read_plan(compiled(Path(folder), world.size))
+        plan, texts = read_plan(compiled(Path(folder), world.size, section))
     world.form(plan.mesh)
     sources = [pool_source(), *(KernelSource(k.name, k.language, texts[k.file], k.file) for k in plan.kernels)]
     cache = Cache(Path(os.environ["BRAINC_CACHE"]))
@@ -99,6 +100,11 @@ def test_two_replicas_stay_equal() -> None:
 @ranks(3)
 def test_three_replicas_stay_equal() -> None:
     check_replicas()
+
+
+@ranks(2)
+def test_two_replicas_stay_equal_in_trinary_weights_and_their_hidden_copies() -> None:
+    check_replicas("truenorth {}")
 
 
 def test_a_run_can_be_repeated_and_sends_little(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
 from brainrun.philox import INITIAL_STEP, block, initial_values, keep_mask, normal, stream_of, uniform
-from brainrun.plan.schema import Constant, Normal, Parameter, Slice, Uniform
+from brainrun.plan.schema import Constant, Drawn, Initial, Normal, Parameter, Rounded, Slice, Uniform
 
 KNOWN_ANSWERS = [
     # Random123's kat_vectors, "philox4x32 10": counter, key, result.
@@ -23,7 +24,7 @@ KNOWN_ANSWERS = [
 ]
 
 
-def parameter(shape: tuple[int, ...], initial: Constant | Uniform | Normal) -> Parameter:
+def parameter(shape: tuple[int, ...], initial: Initial) -> Parameter:
     return Parameter(name="hidden.dense.weight", shape=shape, initial=initial, trained=True, buffer="w", state=())
 
 
@@ -93,7 +94,18 @@ def test_uniform_values_stay_below_the_bound():
     assert abs(float(values.mean())) < 3e-4
 
 
-@pytest.mark.parametrize("initial", [Uniform(bound=0.3), Normal(deviation=2.0), Constant(value=1.5)])
+@pytest.mark.parametrize("drawn", [Uniform(bound=1.0), Normal(deviation=0.5), Constant(value=-0.5)])
+def test_rounded_values_are_nearest_to_those_of_the_parameter_that_they_are_of(drawn: Drawn) -> None:
+    of = msgspec.structs.replace(parameter((40, 30), drawn), name="hidden.dense.weight.hidden")
+    values = initial_values(of, whole((40, 30)), seed=4)
+    rounded = initial_values(parameter((40, 30), Rounded(of=of.name, drawn=drawn)), whole((40, 30)), seed=4)
+    np.testing.assert_array_equal(rounded, np.rint(values).clip(-1, 1))
+    assert rounded.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "initial", [Uniform(bound=0.3), Normal(deviation=2.0), Constant(value=1.5), Rounded("copy", Uniform(1.0))]
+)
 @pytest.mark.parametrize("shape", [(13,), (6, 11), (5, 3, 7), (4, 3, 5, 5), (2, 1), (1, 1, 9), ()])
 def test_a_box_equals_that_box_of_the_whole(initial, shape):
     full = initial_values(parameter(shape, initial), whole(shape), seed=4)

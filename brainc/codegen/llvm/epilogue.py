@@ -14,7 +14,7 @@ ARITHMETIC = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "
 COMPARISONS = {"less": "olt", "less_equal": "ole", "greater": "ogt", "greater_equal": "oge", "equal": "oeq"}
 INTRINSICS = {"absolute": "fabs", "square_root": "sqrt"}
 EXTREMA = {"maximum": ("olt", "maximum"), "minimum": ("ogt", "minimum")}
-FUNCTIONS_WRITTEN = frozenset((*ARITHMETIC, *COMPARISONS, *INTRINSICS, *EXTREMA, "negate", "select"))
+FUNCTIONS_WRITTEN = frozenset((*ARITHMETIC, *COMPARISONS, *INTRINSICS, *EXTREMA, "negate", "select", "spike"))
 """The functions an epilogue may apply; a network that fuses another one keeps it in a kernel of its own."""
 
 
@@ -128,6 +128,9 @@ def _write_plain(writer: Writer, function: str, arguments: list[str]) -> str:
             return writer.value("value", f"fneg {VECTOR} {a}")
         case "select", [condition, yes, no]:
             return writer.choose("value", condition, yes, no)
+        case "spike", [x, threshold, _width]:
+            fires = writer.value("truth", f"fcmp oge {VECTOR} {x}, {threshold}")
+            return writer.choose("value", fires, vector_of(1.0), vector_of(0.0))
     raise ValueError(f"an epilogue cannot apply {function}; it may apply {', '.join(sorted(FUNCTIONS_WRITTEN))}")
 
 

@@ -39,6 +39,7 @@ _CALLS = {
     "log_one_plus": "log1p({})",
     "hyperbolic_tangent": "tanh({})",
     "logistic": "logistic({})",
+    "spike": "(1.0 if {} >= {} else 0.0)",
 }
 _DOUBLE_CALLS = {
     "maximum": "max({}, {})",
@@ -50,6 +51,7 @@ _DOUBLE_CALLS = {
     "log_one_plus": "math.log1p({})",
     "hyperbolic_tangent": "math.tanh({})",
     "logistic": "f64(1) / (f64(1) + math.exp(-{}))",
+    "spike": "(f64(1) if {} >= {} else f64(0))",
 }
 
 

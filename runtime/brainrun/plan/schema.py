@@ -5,7 +5,8 @@ one. Programs are written once and shared by all ranks that do the same; what di
 the mesh, its slices) stands in the rank's own entry.
 
 Version log: 1 — the first format. 2 — reductions of gradients: transfers `reduction`, buffers of role `error`.
-3 — what a member owns of a gradient may be encoded in several pieces.
+3 — what a member owns of a gradient may be encoded in several pieces. 4 — parameters may start as the rounded values of
+another, `rounded`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-VERSION = 3
+VERSION = 4
 LANES = 16
 """Samples that lie side by side in an activation's innermost axis."""
 
@@ -120,11 +121,23 @@ class Normal(Value, frozen=True, tag="normal"):
     deviation: float
 
 
-Initial: TypeAlias = Constant | Uniform | Normal
+Drawn: TypeAlias = Constant | Uniform | Normal
+
+
+class Rounded(Value, frozen=True, tag="rounded"):
+    """The nearest of −1, 0 and 1 to what the parameter `of`, of the same shape, starts as: `drawn`. Halves become 0."""
+
+    of: str
+    drawn: Drawn
+
+
+Initial: TypeAlias = Drawn | Rounded
 
 
 class Parameter(Value, frozen=True):
-    """A tensor that outlives the step: a trained weight, or a running statistic.
+    """A tensor that outlives the step: a weight or, not `trained`, what is kept beside one.
+
+    That is a running statistic, or the hidden copy from which a trinary weight is rounded.
 
     `shape` is global and in PyTorch's order. The element at flat index i of `shape` starts as the i-th draw of the
     stream named by the parameter, whatever the mesh. `state` names the optimiser's tensors beside it.

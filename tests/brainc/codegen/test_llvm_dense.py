@@ -140,6 +140,7 @@ EXPRESSIONS: list[Expression] = [
         select(Apply(name, (Operand(0), Operand(1))), Operand(0), Constant(3.0))
         for name in ("less", "less_equal", "greater", "greater_equal", "equal")
     ),
+    Apply("spike", (Operand(0), Operand(1), Constant(0.5))),
 ]
 
 

@@ -32,6 +32,8 @@ FUNCTIONS: dict[str, Expression] = {
     "comparisons": ex.select(
         ex.compare("less_equal", X, Y), ex.select(ex.compare("equal", X, Y), X, Y), Constant(-0.5)
     ),
+    "spike": Apply("spike", (X, Y, ex.ONE)),
+    "spike's slope": ex.multiply(Y, ex.derivative(Apply("spike", (X, Constant(0.1), Constant(0.3))), 0)),
     "twice": ex.multiply(ex.call("exponential", X), ex.subtract(ex.ONE, ex.call("exponential", X))),
 }
 

@@ -39,7 +39,7 @@ def assert_derivative_holds(expression: Expression, index: int, operands: list[n
 
 
 def test_every_function_is_in_a_list_of_these_tests() -> None:
-    assert set(FUNCTIONS) == {*SMOOTH_UNARY, *BINARY, *COMPARISONS, "power", "select"}
+    assert set(FUNCTIONS) == {*SMOOTH_UNARY, *BINARY, *COMPARISONS, "power", "select", "spike"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -68,6 +68,28 @@ def test_the_derivative_of_a_function_of_two_arguments_is_its_slope(name: str, i
 
 def test_the_derivative_of_a_power_by_its_base_is_its_slope() -> None:
     assert_derivative_holds(Apply("power", (X, Constant(2.5))), 0, [np.linspace(0.5, 2.0, 6)])
+
+
+def smooth_step(u: np.ndarray) -> np.ndarray:
+    """From 0 at −1 to 1 at +1 by two parabolas; its slope is the triangle of height 1."""
+    return np.where(u < 0, np.maximum(1 + u, 0) ** 2 / 2, 1 - np.maximum(1 - u, 0) ** 2 / 2)
+
+
+@pytest.mark.parametrize(("threshold", "width"), [(0.0, 1.0), (0.3, 0.5), (-1.0, 3.0)])
+def test_a_spike_is_a_step_with_the_slope_of_a_smooth_one(threshold: float, width: float) -> None:
+    spike = Apply("spike", (X, Y, Constant(width)))
+    x = np.array([threshold, threshold - 1e-9, *np.linspace(-4.9, 4.8, 17)])
+    assert ex.evaluate(spike, [x, threshold]).tolist() == [float(number >= threshold) for number in x]
+    h, u = 1e-6, (x[2:] - threshold) / width
+    expected = (smooth_step(u + h) - smooth_step(u - h)) / (2 * h * width)
+    np.testing.assert_allclose(ex.evaluate(ex.derivative(spike, 0), [x[2:], threshold]), expected, atol=2e-6)
+    np.testing.assert_allclose(ex.evaluate(ex.derivative(spike, 1), [x[2:], threshold]), -expected, atol=2e-6)
+
+
+def test_the_slope_of_a_spike_is_the_triangle_of_esser_et_al() -> None:
+    slope = ex.derivative(Apply("spike", (X, ZERO, ONE)), 0)
+    assert ex.text(slope, ["r"]) == "max((1 - abs(r)), 0)"
+    assert ex.evaluate(slope, [np.array([-2.0, -1.0, -0.25, 0.0, 0.5, 3.0])]).tolist() == [0, 0, 0.75, 1, 0.5, 0]
 
 
 def test_the_derivative_of_a_select_follows_the_branch_that_is_taken() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from brainc.codegen.emit import refuses
 from brainc.evaluate.grid import places
+from brainc.graph.trinary import with_trinary_weights
 from brainc.ir import expression as ex
 from brainc.ir import tensor as ts
+from brainc.ir.graph import LayerGraph
 from brainc.ir.kernel import Kernel, storage_of
 from brainc.ir.origin import Origin
 from brainc.ir.schedule import Run
@@ -19,9 +21,9 @@ from tests.laws.spread import spread
 HERE = Origin("layer", Span(Source("net.brain", "layer\n"), 0, 5))
 
 
-def fused(text: str, mesh: tuple[int, int] = (1, 1), **placements: str) -> Fused:
+def fused(network: str | LayerGraph, mesh: tuple[int, int] = (1, 1), **placements: str) -> Fused:
     """Rank 0's training procedure."""
-    sharded = spread(graph(text), mesh, placements, batch=BATCH).sharded  # type: ignore[arg-type]  # words as read
+    sharded = spread(graph(network) if isinstance(network, str) else network, mesh, placements, batch=BATCH).sharded  # type: ignore[arg-type]  # words as read
     return fuse(localise(sharded, sharded.train, *places(sharded.mesh)[0]), refuses)
 
 
@@ -51,6 +53,12 @@ def test_the_update_joins_the_weight_s_gradient_where_one_rank_has_it_all() -> N
     kernel = kernel_that_makes(fused(MLP), "h.dense1.weight")
     assert isinstance(kernel.core, ts.Contract)
     assert stored(kernel) == ["h.dense1.weight", "h.dense1.weight.momentum"]
+
+
+def test_a_trinary_weight_is_rounded_where_its_gradient_is_made() -> None:
+    kernel = kernel_that_makes(fused(with_trinary_weights(graph(MLP), hysteresis=0.1)), "h.dense1.weight")
+    assert isinstance(kernel.core, ts.Contract)
+    assert stored(kernel) == ["h.dense1.weight", "h.dense1.weight.momentum", "h.dense1.weight.hidden"]
 
 
 def test_the_update_stands_alone_where_a_sum_over_ranks_comes_before_it() -> None:
