@@ -57,7 +57,7 @@ def measured(plan: Path, steps: int, data: Path | None) -> dict[str, int]:
     """Train a plan in this process, and look at its memory on the way."""
     found: dict[str, int] = {}
     done = 0
-    load_kernels, open_data, executor, note = run._kernels, run._datasets, vars(run)["Executor"], train._note
+    load_kernels, open_data, executor, note = run._kernels, run.wanted_datasets, vars(run)["Executor"], train._note
 
     def kernels(*arguments: Any) -> Any:
         addresses = load_kernels(*arguments)

@@ -150,14 +150,16 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     targets = (*TARGETS, *TARGETS_TO_COME)
     parser.add_argument("--target", choices=targets, default=TARGETS[0], help="what the plan runs on (cpu)")
     parser.add_argument("--machine", metavar="FILE", type=Path, help="a machine's description, for predictions")
+    parser.add_argument("--from", dest="weights", metavar="FILE", type=Path, help="weights to put on cores (truenorth)")
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where data files are (the source's folder)")
+    levels = list(dict.fromkeys(level for of_target in LEVELS.values() for level in of_target))
     parser.add_argument(
         "--show",
         metavar="LEVEL",
-        choices=LEVELS,
+        choices=levels,
         action="append",
         default=[],
-        help=f"print a level of the compilation: {', '.join(LEVELS)}",
+        help=f"print a level of the compilation: {', '.join(levels)}",
     )
 
 
@@ -236,7 +238,7 @@ def _graph(given: argparse.Namespace) -> int:
 
 
 def _compile(given: argparse.Namespace) -> int:
-    from brainc.pipeline import compile_file
+    from brainc.pipeline import compile_file, compile_file_onto_cores
 
     if given.target in TARGETS_TO_COME:
         raise PlanError(f"the target {given.target} is not built yet", remedy=f"use --target {TARGETS[0]}")
@@ -249,10 +251,23 @@ def _compile(given: argparse.Namespace) -> int:
         reduce=given.reduce,
         target=given.target,
         machine=given.machine,
+        weights=given.weights,
         settings=tuple(given.settings),
         data_dir=given.data_dir,
         show=tuple(given.show),
     )
+    for level in options.show:
+        if level not in LEVELS[options.target]:
+            of_target = ", ".join(LEVELS[options.target])
+            raise PlanError(f"the target {options.target} has no level {level}", remedy=f"it has {of_target}")
+    if options.target == "truenorth":
+        cores, onto = compile_file_onto_cores(options)
+        for level, text in onto.texts:
+            print(f"# {level}\n{text}")
+        count = sum(layer.cores + layer.splitters for layer in cores.layers)
+        untrained = "" if options.weights else ", with weights that nothing has trained"
+        print(f"{options.plan}: {count} cores{untrained}; brainrun --mode eval {options.plan} runs them on the data")
+        return FINE
     plan, compiled = compile_file(options)
     for level, text in compiled.texts:
         print(f"# {level}\n{text}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
+import numpy as np
 
 from brainc import __version__
 from brainc.codegen.assemble import Assembled, Facts, Ranks, assemble, build_ranks
@@ -15,6 +16,7 @@ from brainc.graph.trinary import with_trinary_weights
 from brainc.ir import graph as ir_graph
 from brainc.ir import schedule as ir_schedule
 from brainc.ir import sharded as ir_sharded
+from brainc.ir import spiking as ir_spiking
 from brainc.ir import tensor as ir_tensor
 from brainc.ir.graph import LayerGraph
 from brainc.ir.scheme import Auto, Scheme
@@ -29,13 +31,24 @@ from brainc.settings.data import input_facts
 from brainc.settings.options import CompileOptions
 from brainc.settings.parallel import ParallelOptions
 from brainc.tensor.lower import lower
+from brainc.truenorth.assemble import Facts as CoreFacts
+from brainc.truenorth.assemble import assemble as assemble_cores
+from brainc.truenorth.cores import map_onto_cores
+from brainc.truenorth.layers import spiking_graph
+from brainc.truenorth.place import hops, place, placed, reading_order, traffic
+from brainc.truenorth.tiling import cut_layers
+from brainc.truenorth.weights import first_weights, read_weights
 from brainlang import load_program
 from brainlang.diagnostics import BrainError, Diagnostic
 from brainlang.program import Program
+from brainrun.plan.cores import CorePlan
 from brainrun.plan.rules import broken_rules
 from brainrun.plan.schema import Choice, Plan
 from brainrun.plan.store import with_files, write_plan
 from brainrun.processor import this_processor
+from brainrun.truenorth.limits import NEURONS
+from brainrun.truenorth.rules import broken_rules as core_violations
+from brainrun.truenorth.text import text as cores_text
 
 
 class CompilerDefect(Exception):
@@ -55,6 +68,56 @@ def compile_file(options: CompileOptions) -> tuple[Plan, Compiled]:
     program = load_program(options.source, dict(options.settings))
     compiled = compile_program(program, options)
     return write_plan(options.plan, compiled.assembled.plan, compiled.assembled.files), compiled
+
+
+@dataclass(frozen=True, slots=True)
+class OnCores:
+    """A finished compilation for neurosynaptic cores: the plan with its files, and the texts that were asked for."""
+
+    plan: CorePlan
+    files: Mapping[str, bytes]
+    texts: tuple[tuple[str, str], ...]
+
+
+def compile_file_onto_cores(options: CompileOptions) -> tuple[CorePlan, OnCores]:
+    """Compile a `.brain` file for neurosynaptic cores and write its plan folder."""
+    program = load_program(options.source, dict(options.settings))
+    compiled = compile_onto_cores(program, options)
+    return write_plan(options.plan, compiled.plan, compiled.files), compiled
+
+
+def compile_onto_cores(program: Program, options: CompileOptions) -> OnCores:
+    """All stages of the second backend, each checked; BrainError and CompilerDefect as above.
+
+    Weights are those of `options.weights`, or the first ones.
+    """
+    checked = constrained(check_program(program, options))
+    graph = checked.graph
+    _check("graph", ir_graph.rules(graph))
+    seed = checked.train.training.seed
+    weights = first_weights(graph, seed) if options.weights is None else read_weights(graph, options.weights)
+    units = spiking_graph(graph, weights)
+    _check("units", ir_spiking.rules(units))
+    mapped = map_onto_cores(units, *cut_layers(units))
+    flow = traffic(mapped.graph, np.ones((len(mapped.graph.cores), NEURONS)))
+    places = place(flow)
+    mapped = replace(mapped, graph=placed(mapped.graph, places))
+    _check("cores", (str(violation) for violation in core_violations(mapped.graph)))
+    facts = CoreFacts(
+        made_by=f"brainc {__version__}",
+        data=checked.data,
+        data_folder=_data_folder(options),
+        inputs=input_facts(graph),
+        hops_in_order=hops(flow, reading_order(flow.cores)),
+        hops=hops(flow, places),
+    )
+    plan, files = assemble_cores(graph, units, mapped, facts)
+    shown: dict[str, Callable[[], str]] = {
+        "graph": lambda: ir_graph.text(graph),
+        "units": lambda: ir_spiking.text(units),
+        "cores": lambda: cores_text(mapped.graph),
+    }
+    return OnCores(plan, files, tuple((level, shown[level]()) for level in options.show))
 
 
 def compile_program(program: Program, options: CompileOptions) -> Compiled:

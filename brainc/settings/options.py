@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -9,10 +10,13 @@ from typing import Literal, TypeAlias
 Extent: TypeAlias = int | Literal["auto"] | None
 """Ranks along a mesh dimension: a number, `auto` for the partitioner's choice, None for what the file says."""
 
-TARGETS = ("cpu",)
-TARGETS_TO_COME = ("cuda", "truenorth")
-LEVELS = ("graph", "tensor", "partition", "schedule", "kernels")
-"""What `--show` can print, in the order of the pipeline."""
+TARGETS = ("cpu", "truenorth")
+TARGETS_TO_COME = ("cuda",)
+LEVELS: Mapping[str, tuple[str, ...]] = {
+    "cpu": ("graph", "tensor", "partition", "schedule", "kernels"),
+    "truenorth": ("graph", "units", "cores"),
+}
+"""What `--show` can print, for each target in the order of its pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,8 @@ class CompileOptions:
 
     `output` None is NAME.plan in the working folder. `data`, `model` and `reduce` go before the file's `parallel`
     section; `ranks` is how many there are where one of them is `auto` (None: as many as a node of the machine has
-    cores). `settings` are the `--set` pairs (name, text of a constant). `data_dir` None is the source's folder.
+    cores). `weights` go onto neurosynaptic cores (None: as training would start). `settings` are the `--set` pairs
+    (name, text of a constant). `data_dir` None is the source's folder.
     """
 
     source: Path
@@ -32,6 +37,7 @@ class CompileOptions:
     reduce: str | None = None
     target: str = "cpu"
     machine: Path | None = None
+    weights: Path | None = None
     settings: tuple[tuple[str, str], ...] = ()
     data_dir: Path | None = None
     show: tuple[str, ...] = ()

@@ -62,6 +62,9 @@ class Mapped:
 
     graph: CoreGraph
     feeds: tuple[Feed, ...]
+    ticks: tuple[int, ...]
+    """When each layer's units fire, counted from the sample's first tick."""
+
     latency: int
     """Ticks from a sample's first to the one in which its output spikes leave."""
 
@@ -69,6 +72,11 @@ class Mapped:
 def unit(threshold: int) -> Neuron:
     """The neuron that fires where the sum of weights is at least the threshold, and remembers nothing."""
     return Neuron(weights=(1, -1, 0, 0), threshold=0, leak=-threshold, saturates_at_floor=True)
+
+
+def splitter_of(layer: str) -> str:
+    """What a core says that it serves, if it passes a layer's spikes on."""
+    return f"splitter of {layer}"
 
 
 def map_onto_cores(graph: SpikingGraph, tiles: Mapping[str, tuple[Tile, ...]], needs: Mapping[str, Indices]) -> Mapped:
@@ -142,7 +150,8 @@ class _Mapper:
         cores = tuple(one for one in self.cores if one is not None)
         output = OutputPort(self.graph.decoder.layer, pins)
         graph = CoreGraph(tuple(self.kinds), cores, tuple(ports), (output,))
-        return Mapped(graph, tuple(feeds), self.ticks[self.graph.decoder.layer])
+        ticks = tuple(self.ticks[layer.name] for layer in self.graph.layers)
+        return Mapped(graph, tuple(feeds), ticks, self.ticks[self.graph.decoder.layer])
 
     def _kind(self, neuron: Neuron) -> int:
         return self.kinds.setdefault(neuron, len(self.kinds))
@@ -248,7 +257,7 @@ class _Splitter:
     """A core whose neurons each repeat what one axon takes; its number is that of the core it will be."""
 
     def __init__(self, layer: str, kind: int) -> None:
-        self.origin = f"splitter of {layer}"
+        self.origin = splitter_of(layer)
         self.kind = kind
         self.number = -1
         self.clear()

@@ -17,7 +17,7 @@ from brainrun.kernels import cache_folder
 from brainrun.launch import launch
 from brainrun.mesh import AgreedFailure, World, launched, open_world
 from brainrun.options import RunOptions
-from brainrun.plan.store import read_plan, require_ranks
+from brainrun.plan.store import read_plan, require_ranks, target_of
 from brainrun.progress import Show
 from brainrun.run import run
 from brainrun.timeline import Steps
@@ -72,9 +72,17 @@ def _run_cores(asked: CoreRun) -> int:
     return run_cores(asked)
 
 
+def _run_core_plan(options: RunOptions) -> int:
+    from brainrun.truenorth.run_plan import run_core_plan
+
+    return run_core_plan(options)
+
+
 def _start(asked: argparse.Namespace, given: list[str]) -> int:
     """Run here if this is a rank or the only one; otherwise start the ranks."""
     under_mpi = launched(os.environ)
+    if target_of(asked.plan) == "truenorth":
+        return _run_core_plan(_options(asked, asked.plan))
     if not under_mpi:
         plan, _ = read_plan(asked.plan)
         ranks = plan.mesh.data * plan.mesh.model

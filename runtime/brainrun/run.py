@@ -23,6 +23,7 @@ from brainrun.kernels import KernelSource, compile_missing, load, open_cache
 from brainrun.mesh import AgreedFailure, World, agreed
 from brainrun.native import Loader
 from brainrun.options import RunOptions
+from brainrun.plan.cores import CorePlan
 from brainrun.plan.rules import broken_rules
 from brainrun.plan.schema import DataSection, PartSource, Plan
 from brainrun.plan.store import read_plan, require_ranks
@@ -103,7 +104,7 @@ def _run(options: RunOptions, world: World) -> None:
     threads = options.threads or len(cores)
     with Pool(addresses[pool_source().name], threads, cores=cores if threads == len(cores) else ()) as pool:
         with agreed(world):
-            datasets = _datasets(plan, options)
+            datasets = wanted_datasets(plan, options)
         clock.lap("data")
         with agreed(world):
             executor = Executor(plan, addresses, pool, world)
@@ -302,7 +303,8 @@ def _kernels(
         return load(sources, processor, cache, loader)
 
 
-def _datasets(plan: Plan, options: RunOptions) -> Mapping[str, Dataset]:
+def wanted_datasets(plan: Plan | CorePlan, options: RunOptions) -> Mapping[str, Dataset]:
+    """The data that the mode asks for, opened. DataError: it is not there, or not what the network expects."""
     folder = options.data_folder or options.plan / plan.data_folder
     by_role = {section.role: section for section in plan.data}
     match options.mode:

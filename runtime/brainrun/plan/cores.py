@@ -58,6 +58,8 @@ class CorePlan(Value, frozen=True):
     inputs: tuple[InputFact, ...]
     encoders: tuple[EncoderFact, ...]
     feeds: tuple[FeedFact, ...]
+    scores: str
+    """What the decoder's result is called: its largest element is the decision."""
     label: str
     """The input that holds the class, or empty where the network has none."""
     metric: str

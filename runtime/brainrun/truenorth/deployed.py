@@ -46,7 +46,14 @@ class Batch:
 
     scores: NDArray[np.float64]
     labels: NDArray[np.int64]
+    ticks: int
     outcome: Outcome
+
+    @property
+    def right(self) -> int:
+        """How many decisions are the label; of equal scores the first counts. 0 where there are no labels."""
+        decisions = self.scores.argmax(axis=1)[: len(self.labels)]
+        return int(np.count_nonzero(decisions == self.labels))
 
 
 def deployed(plan: CorePlan, files: Mapping[str, bytes], where: str) -> Deployed:
@@ -82,12 +89,13 @@ class Runner:
         labels = values[plan.label][:, 0].astype(np.int64) if plan.label in values else np.zeros(0, np.int64)
         first, samples = self._simulator.tick, len(indices)
         arrivals = self._arrivals(values, first)
-        outcome = self._simulator.run((samples - 1) * plan.period + plan.latency + 1, arrivals)
+        ticks = (samples - 1) * plan.period + plan.latency + 1
+        outcome = self._simulator.run(ticks, arrivals)
         fired = np.zeros((samples, self.network.matrix.shape[1]))
         since = outcome.departures.ticks - first - plan.latency
         due = (since >= 0) & (since % plan.period == 0)
         fired[since[due] // plan.period, outcome.departures.pins[due]] = 1
-        return Batch(fired @ self.network.matrix.T + self.network.offset, labels, outcome)
+        return Batch(fired @ self.network.matrix.T + self.network.offset, labels, ticks, outcome)
 
     def _arrivals(self, values: Mapping[str, NDArray[Any]], first: int) -> Arrivals:
         """Every encoder's spikes, at the ticks in which the layers that read them look."""
