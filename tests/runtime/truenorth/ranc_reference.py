@@ -148,4 +148,15 @@ def random_files(random: Random, ticks: int) -> tuple[Json, Json]:
     }
     if network["cores"] and now_and_then():
         network["cores"].append(core(*network["cores"][0]["coordinates"]))
+    if now_and_then():
+        _magnify(network, 10**5)
     return network, config
+
+
+def _magnify(network: Json, factor: int) -> None:
+    """Makes all that is added or compared so many times as large, which takes more than 16 bits."""
+    for core in network["cores"]:
+        for neuron in core["neurons"]:
+            neuron["weights"] = [factor * weight for weight in neuron["weights"]]
+            for name in ("leak", "positive_threshold", "negative_threshold", "reset_potential", "current_potential"):
+                neuron[name] *= factor

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from brainrun.cli import main
+from brainrun.truenorth.ranc.connections import read_connections
 from brainrun.truenorth.ranc.rows import Marks, row_texts
 from tests.runtime.truenorth.ranc_reference import random_files, reference_rows
 
@@ -187,6 +188,12 @@ def test_a_run_says_what_it_did_unless_it_is_to_be_quiet(folder: Path, capsys: p
     command = [str(folder / "net.json"), f"--ranc={folder / 'config.json'}", "--ticks", "5"]
     assert main([*command, "--output", str(folder / "rows.txt")]) == 0
     assert capsys.readouterr().out.startswith("5 ticks, 0 spikes, ")
+
+
+@pytest.mark.parametrize("text", ["[[1,0],[],[0,1]]", "[ [1, 0], [ ],\n\t[0, 1] ]", "[[1,-0],[],[-0,1]]"])
+def test_connections_are_read_however_they_are_written(text: str) -> None:
+    rows = read_connections(Path("net.json"), "cores[0].connections", text.encode(), 3)
+    assert rows.tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
 
 
 def test_rows_are_the_same_however_many_are_made_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
