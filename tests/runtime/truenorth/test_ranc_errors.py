@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from brainrun.cli import main
+from tests.mutations import mutants
 
 NEURON = {
     "reset_potential": 0,
@@ -176,11 +178,18 @@ STRANGE: list[tuple[str, object, str, str]] = [
 """Where what is put, at which place further inside it stands out, and what is said of it."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def kernel_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One folder of compiled kernels for all tests here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINC_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """What `brainrun` says of these files, which it must refuse."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BRAINC_CACHE", str(tmp_path / "cache"))
 
     def run(network: str, config: str, output: str = "rows.txt") -> str:
         Path("net.json").write_text(network, encoding="utf-8")
@@ -260,11 +269,26 @@ def test_a_strange_number_in_a_configuration_is_named(
     [
         ("", "is not JSON (Input data was truncated): write it anew"),
         ('{"packets": [}', "is not JSON (JSON is malformed: invalid character (byte 13)): write it anew"),
+        ('{"x": ' + "[" * 10**5 + "]" * 10**5 + "}", "holds arrays in arrays without end: write it anew"),
         ("[]", "is an array, not an object: RANC's simulator/README.md says what such a file holds"),
     ],
+    ids=["empty", "broken", "deep", "array"],
 )
 def test_a_file_that_is_no_network_is_named(said: Callable[..., str], network: str, what: str) -> None:
     assert said(network, json.dumps(CONFIG)) == f"brainrun: net.json: {what}\n"
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(network=mutants(json.dumps(NETWORK), json.dumps(NETWORK, indent=1)))
+def test_a_damaged_network_runs_or_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], network: str
+) -> None:
+    for name, text in (("net.json", network), ("config.json", json.dumps(CONFIG))):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("net.json", "config.json", "rows.txt")]
+    status = main([files[0], "--ranc", files[1], "--ticks", "3", "--output", files[2], "--quiet"])
+    told = capsys.readouterr().err
+    assert (status, told.count("\n"), told[:10]) in ((0, 0, ""), (1, 1, "brainrun: "))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

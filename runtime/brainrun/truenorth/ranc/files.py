@@ -151,6 +151,8 @@ def decoded(path: Path, content: bytes | msgspec.Raw, kind: type[Content], *, in
         raise _strange(path, str(error), inside) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataError(f"is not JSON ({error})", where=str(path), remedy="write it anew") from None
+    except RecursionError:
+        raise DataError("holds arrays in arrays without end", where=str(path), remedy="write it anew") from None
 
 
 def fault(path: Path, place: str, what: str, remedy: str = "") -> DataError:
