@@ -184,7 +184,12 @@ def _parser() -> argparse.ArgumentParser:
     length.add_argument("--epochs", type=_positive, metavar="N", help="train so many epochs, whatever the plan says")
     add("--seed", type=_seed, metavar="S", help="seed of weights, dropout and sample order (default: the plan's)")
     add("--no-shuffle", action="store_true", help="take the samples in the order of their file")
-    add("--run-dir", type=Path, metavar="DIR", help="where to leave weights and metrics (default: runs/NAME-1, …)")
+    add(
+        "--run-dir",
+        type=Path,
+        metavar="DIR",
+        help="where to leave weights and metrics (default: runs/NAME-1, …), or, of eval on cores, each core's work",
+    )
     add("--threads", type=_positive, metavar="T", help="threads a rank (default: its share of the node's cores)")
     add("--data-dir", type=Path, metavar="DIR", help="where the data's paths start (default: as compiled)")
     add("--from", type=Path, metavar="CHECKPOINT", help="start from these weights (safetensors, PyTorch's or ours)")
