@@ -43,7 +43,7 @@ class Loader:
 
     def __init__(self) -> None:
         _target()
-        self._compiler = llvm.create_lljit_compiler()
+        self._compiler = llvm.create_lljit_compiler(use_jit_link=True)
         self._libraries: list[llvm.ResourceTracker] = []
 
     def address(self, object_file: bytes, function: str) -> int:

@@ -44,7 +44,7 @@ class Deployed:
 class Batch:
     """Samples that went through: `scores[samples, classes]`, their `labels[samples]`, and what happened meanwhile."""
 
-    scores: NDArray[np.float64]
+    scores: NDArray[np.float32]
     labels: NDArray[np.int64]
     ticks: int
     outcome: Outcome
@@ -108,7 +108,9 @@ class Runner:
         since = outcome.departures.ticks - first - plan.latency
         due = (since >= 0) & (since % plan.period == 0)
         fired[since[due] // plan.period, outcome.departures.pins[due]] = 1
-        return Batch(fired @ self.network.matrix.T + self.network.offset, labels, ticks, outcome, drawn_ticks, raster)
+        # As float32, in which equal votes are equal scores: of those the first counts, as in the network.
+        scores = (fired @ self.network.matrix.T + self.network.offset).astype(np.float32)
+        return Batch(scores, labels, ticks, outcome, drawn_ticks, raster)
 
     def _ticks(self, samples: int) -> int:
         """From the first sample's first tick to the last one's decision."""

@@ -154,11 +154,11 @@ def _chips(network: Deployed) -> int:
     return columns * rows
 
 
-def _save(path: Path, scores: NDArray[np.float64]) -> None:
+def _save(path: Path, scores: NDArray[np.float32]) -> None:
     temporary = path.with_name(f".{path.name}.part")
     try:
         with temporary.open("wb") as file:
-            np.save(file, scores.astype(np.float32))
+            np.save(file, scores)
         os.replace(temporary, path)
     except OSError as error:
         raise RunError(f"cannot be written: {error.strerror}", where=str(path)) from None
