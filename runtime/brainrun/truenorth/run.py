@@ -14,6 +14,7 @@ from brainrun.truenorth.ibm.outgoing import encoded_pins, lines, spikes_of_ports
 from brainrun.truenorth.ibm.pins import PinSpikes
 from brainrun.truenorth.options import PIN_SUFFIX, CoreRun
 from brainrun.truenorth.simulate import Outcome, Simulator
+from brainrun.truenorth.views import open_views, simulated
 
 
 def run_cores(asked: CoreRun) -> int:
@@ -23,8 +24,12 @@ def run_cores(asked: CoreRun) -> int:
         print(_loaded(asked, loaded), flush=True)
         for remark in loaded.remarks:
             print(f"  note: {remark}", flush=True)
-    with Simulator(circuit(loaded.graph), threads=asked.threads) as simulator:
-        outcome = simulator.run(asked.ticks, loaded.arrivals)
+    _require_traced(asked, len(loaded.graph.cores))
+    with (
+        open_views(asked.raster, asked.trace_output, asked.traced) as views,
+        Simulator(circuit(loaded.graph), threads=asked.threads) as simulator,
+    ):
+        outcome = simulated(simulator, asked.ticks, loaded.arrivals, views)
     leaving = spikes_of_ports(outcome.departures, loaded.graph, asked.ticks, loaded.output_map)
     if asked.output is not None:
         is_binary = asked.output.suffix == PIN_SUFFIX
@@ -35,6 +40,14 @@ def run_cores(asked: CoreRun) -> int:
     if not asked.quiet:
         print(_came(asked, outcome, leaving))
     return 0
+
+
+def _require_traced(asked: CoreRun, cores: int) -> None:
+    absent = [core for core, _ in asked.traced if core >= cores]
+    if absent:
+        raise RunError(
+            f"has no core {absent[0]} to be traced", where=str(asked.model), remedy=f"its cores are 0 … {cores - 1}"
+        )
 
 
 def _loaded(asked: CoreRun, loaded: Loaded) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainrun.kernels import KernelSource, cache_folder, compile_missing, load, open_cache
 from brainrun.native import Loader
-from brainrun.pool import CALL_WORDS, Pool, pool_source, usable_cores
-from brainrun.processor import this_processor
+from brainrun.pool import CALL_WORDS, Pool, usable_cores
 from brainrun.truenorth.circuit import Circuit
+from brainrun.truenorth.kernel.compiled import functions
 from brainrun.truenorth.kernel.shape import GROUP, Control, Shape
-from brainrun.truenorth.kernel.tick import KERNEL, tick_source
 from brainrun.truenorth.tables import Tables, aligned
 
 _MOST_DEPARTURES = 2**22
 _MOST_TICKS = 4096
-_RASTER_BYTES = 2**28
+_RASTER_BYTES = 2**24
+_TRACE_BYTES = 2**24
 _WORD_AXONS = 64
 
 
@@ -66,6 +64,16 @@ class Outcome:
     """What the ticks took, without making ready."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """A run, every neuron's spikes, and the potentials of neurons that were traced: `potentials[ticks, traced]`."""
+
+    outcome: Outcome
+    raster: Raster
+    potentials: NDArray[np.int32]
+    """After each tick."""
+
+
 NO_ARRIVALS = Arrivals(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32))
 
 
@@ -89,14 +97,15 @@ class Simulator:
             self._tables.variants,
         )
         self._loader = Loader()
-        kernel, pool = self._compiled(shape, cache)
-        self._kernel = kernel
+        self._functions = functions(shape, cache, self._loader)
         self._control = aligned(Control.WORDS.value, np.int64)
         self._ring = aligned(circuit.slots * circuit.cores * self._axons // 8, np.uint8)
         self._order = self._dealt_groups()
         self._wire()
         cores = usable_cores()
-        self._pool = Pool(pool, self._threads, cores=cores[: self._threads] if self._threads > 1 else ())
+        self._pool = Pool(
+            self._functions.pool, self._threads, cores=cores[: self._threads] if self._threads > 1 else ()
+        )
         self._leaving = int(np.count_nonzero(circuit.target_cores == -2))
 
     def __enter__(self) -> Simulator:
@@ -113,12 +122,16 @@ class Simulator:
 
     def run(self, ticks: int, arrivals: Arrivals = NO_ARRIVALS) -> Outcome:
         """Move on by so many ticks; arrivals count ticks as `tick` does, and those before or after are left out."""
-        outcome, _ = self._run(ticks, arrivals, draw=False)
-        return outcome
+        return self._run(ticks, arrivals, draw=False, traced=()).outcome
 
     def draw(self, ticks: int, arrivals: Arrivals = NO_ARRIVALS) -> tuple[Outcome, Raster]:
         """The same, with every neuron's spikes."""
-        return self._run(ticks, arrivals, draw=True)
+        watched = self._run(ticks, arrivals, draw=True, traced=())
+        return watched.outcome, watched.raster
+
+    def watch(self, ticks: int, arrivals: Arrivals, traced: Sequence[tuple[int, int]]) -> Watched:
+        """The same, with the potentials of neurons `traced`, each a core and a neuron of it, after every tick."""
+        return self._run(ticks, arrivals, draw=True, traced=traced)
 
     def potentials(self) -> NDArray[np.int32]:
         """`[cores, neurons]`: the membrane potentials after the last tick."""
@@ -134,17 +147,20 @@ class Simulator:
         """`[cores]`: synaptic events of each core since the beginning."""
         return self._tables.core_events.copy()
 
-    def _run(self, ticks: int, arrivals: Arrivals, *, draw: bool) -> tuple[Outcome, Raster]:
-        block = self._block(draw)
+    def _run(self, ticks: int, arrivals: Arrivals, *, draw: bool, traced: Sequence[tuple[int, int]]) -> Watched:
+        block = self._block(draw, len(traced))
         spikes, events = int(self._tables.core_spikes.sum()), int(self._tables.core_events.sum())
         departures: list[NDArray[np.int64]] = []
         rasters: list[Raster] = []
+        trace = np.zeros((ticks, len(traced)), np.int32)
+        places = np.array([self._tables.place_of(core, neuron) for core, neuron in traced], np.int64)
         seconds = 0.0
         done = 0
         while done < ticks:
             count = min(block, ticks - done)
             raster = self._raster(count) if draw else None
-            seconds += self._advance(count, arrivals, departures, raster)
+            calls = self._calls(count, places, trace[done:])
+            seconds += self._advance(count, arrivals, departures, raster, calls)
             if raster is not None:
                 rasters.append(self._drawn(raster, self.tick - count))
             done += count
@@ -154,7 +170,21 @@ class Simulator:
             int(self._tables.core_events.sum()) - events,
             seconds,
         )
-        return outcome, _joined(rasters)
+        return Watched(outcome, _joined(rasters), trace)
+
+    def _calls(self, ticks: int, places: NDArray[np.int64], trace: NDArray[np.int32]) -> _Calls:
+        """The calls of a block: one a tick, and where neurons are traced another, which reads their potentials."""
+        operands = np.empty((ticks, 4), np.int64)
+        operands[:, 0] = self._control.ctypes.data
+        operands[:, 1] = np.arange(ticks)
+        operands[:, 2] = places.ctypes.data
+        operands[:, 3] = trace.ctypes.data + np.arange(ticks) * trace.strides[0]
+        table = np.empty((ticks, 2, CALL_WORDS), np.int64)
+        table[:, 0] = (self._functions.tick, 0, self._groups, 1, 0)
+        table[:, 1] = (self._functions.trace, 0, len(places), 1, 0)
+        table[:, :, 1] = operands.ctypes.data + np.arange(0, operands.nbytes, 16).reshape(ticks, 2)
+        each = 2 if len(places) else 1
+        return _Calls(np.ascontiguousarray(table[:, :each]).reshape(-1, CALL_WORDS), operands)
 
     def _advance(
         self,
@@ -162,21 +192,18 @@ class Simulator:
         arrivals: Arrivals,
         departures: list[NDArray[np.int64]],
         raster: NDArray[np.uint8] | None,
+        calls: _Calls,
     ) -> float:
         """One block of ticks; the seconds it took."""
         first = self.tick
         starts = np.searchsorted(arrivals.ticks, np.arange(first, first + ticks + 1))
-        places = arrivals.cores.astype(np.int64) * self._axons + arrivals.axons
-        self._arrive_now(places[starts[0] : starts[1]])
+        some = slice(starts[0], starts[-1])
+        places = arrivals.cores[some].astype(np.int64) * self._axons + arrivals.axons[some]
+        starts -= starts[0]
+        self._arrive_now(places[: starts[1]])
         # While tick t is computed, the input of t + 1 comes in; that of the block's last tick has nothing to bring.
         later = np.append(starts[1:], starts[-1]).astype(np.int64)
         records = np.empty((max(1, self._leaving * ticks), 2), np.int64)
-        operands = np.empty((ticks, 2), np.int64)
-        operands[:, 0] = self._control.ctypes.data
-        operands[:, 1] = np.arange(ticks)
-        table = np.empty((ticks, CALL_WORDS), np.int64)
-        table[:] = (self._kernel, 0, self._groups, 1, 0)
-        table[:, 1] = operands.ctypes.data + np.arange(ticks) * operands.strides[0]
         control = self._control
         control[Control.FIRST_TICK] = first
         control[Control.DEPARTURES] = records.ctypes.data
@@ -185,7 +212,7 @@ class Simulator:
         control[Control.INPUT_STARTS] = later.ctypes.data
         control[Control.INPUTS] = places.ctypes.data
         began = perf_counter()
-        self._pool.run(table)
+        self._pool.run(calls.table)
         seconds = perf_counter() - began
         self.tick = first + ticks
         departures.append(records[: int(control[Control.DEPARTED])].copy())
@@ -196,12 +223,12 @@ class Simulator:
         slot = self._ring.reshape(self.circuit.slots, -1)[self.tick % self.circuit.slots]
         np.bitwise_or.at(slot, places >> 3, (1 << (places & 7)).astype(np.uint8))
 
-    def _block(self, draw: bool) -> int:
-        """So many ticks that records of departures and rasters stay small."""
+    def _block(self, draw: bool, traced: int) -> int:
+        """So many ticks that records of departures, rasters and traces stay small."""
         block = min(_MOST_TICKS, max(1, _MOST_DEPARTURES // max(1, self._leaving)))
         if draw:
             block = min(block, max(1, _RASTER_BYTES // (self.circuit.cores * self.circuit.neurons // 8)))
-        return block
+        return min(block, max(1, _TRACE_BYTES // (4 * traced))) if traced else block
 
     def _raster(self, ticks: int) -> NDArray[np.uint8]:
         return np.zeros((ticks, self.circuit.cores, self.circuit.neurons // 8), np.uint8)
@@ -211,15 +238,6 @@ class Simulator:
         return Raster(ticks + first, cores, neurons)
 
     # ---- making ready ----
-
-    def _compiled(self, shape: Shape, folder: Path | None) -> tuple[int, int]:
-        kernel = KernelSource(KERNEL, "llvm", tick_source(shape), f"{KERNEL}.ll")
-        sources = (kernel, pool_source())
-        processor = this_processor()
-        cache, _ = open_cache(folder or cache_folder(os.environ))
-        compile_missing(sources, processor, cache, member=0, members=1, processes=1)
-        addresses = load(sources, processor, cache, self._loader)
-        return addresses[KERNEL], addresses[pool_source().name]
 
     def _dealt_groups(self) -> NDArray[np.int64]:
         """Groups of cores in an order that deals neighbours to different threads, as they tend to be busy together."""
@@ -249,6 +267,14 @@ class Simulator:
         }
         for word, array in addresses.items():
             control[word] = array.ctypes.data
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Calls:
+    """A block's calls as the pool reads them, and their operands, which must live as long."""
+
+    table: NDArray[np.int64]
+    operands: NDArray[np.int64]
 
 
 def _departures(records: Sequence[NDArray[np.int64]]) -> Departures:

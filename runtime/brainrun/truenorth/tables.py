@@ -112,6 +112,12 @@ class Tables:
             found[which] = table[: count * circuit.neurons].reshape(count, circuit.neurons)
         return found
 
+    def place_of(self, core: int, neuron: int) -> tuple[int, int]:
+        """Where a neuron's potential lies, and how many bytes it has."""
+        table = self.potentials_16 if self._narrow[core] else self.potentials_32
+        row = int(self.descriptors[core * Field.WORDS + Field.POTENTIAL])
+        return table.ctypes.data + (row * self._circuit.neurons + neuron) * table.itemsize, table.itemsize
+
     def _parameters(
         self, descriptors: NDArray[np.uint32]
     ) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.uint8]]:
