@@ -15,14 +15,13 @@ from brainrun.native import Loader
 from brainrun.pool import CALL_WORDS, Pool, usable_cores
 from brainrun.truenorth.circuit import Circuit
 from brainrun.truenorth.kernel.compiled import functions
-from brainrun.truenorth.kernel.shape import GROUP, Control, Shape
+from brainrun.truenorth.kernel.shape import GROUP, Control
 from brainrun.truenorth.tables import Tables, aligned
 
 _MOST_DEPARTURES = 2**22
 _MOST_TICKS = 4096
 _RASTER_BYTES = 2**24
 _TRACE_BYTES = 2**24
-_WORD_AXONS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,21 +82,12 @@ class Simulator:
     def __init__(self, circuit: Circuit, *, threads: int = 1, cache: Path | None = None) -> None:
         self.circuit = circuit
         self.tick = 0
-        self._axons = -(-circuit.axons // _WORD_AXONS) * _WORD_AXONS
-        self._tables = Tables(circuit, self._axons)
         self._groups = -(-circuit.cores // GROUP)
         self._threads = max(1, min(threads, self._groups))
-        shape = Shape(
-            self._axons,
-            circuit.neurons,
-            circuit.types,
-            circuit.slots,
-            circuit.potential_bits < 32,
-            self._threads > 1,
-            self._tables.variants,
-        )
+        self._tables = Tables(circuit, shared=self._threads > 1)
+        self._axons = self._tables.shape.axons
         self._loader = Loader()
-        self._functions = functions(shape, cache, self._loader)
+        self._functions = functions(self._tables.shape, cache, self._loader)
         self._control = aligned(Control.WORDS.value, np.int64)
         self._ring = aligned(circuit.slots * circuit.cores * self._axons // 8, np.uint8)
         self._order = self._dealt_groups()

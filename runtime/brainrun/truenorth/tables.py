@@ -6,18 +6,22 @@ as those of a repeated filter do, read the same memory, which then stays in cach
 
 from __future__ import annotations
 
+import mmap
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brainrun.errors import RunError
 from brainrun.truenorth.bounds import fit_narrow
 from brainrun.truenorth.circuit import NEVER, Circuit, Kinds
-from brainrun.truenorth.kernel.shape import NOT_DELIVERED, Field, Flag, Mask, Variant
+from brainrun.truenorth.kernel.shape import LINE_BYTES, TARGET_BITS, Field, Flag, Mask, Shape, Variant
 from brainrun.truenorth.lfsr import first_places, sequence
 
-_CACHE_LINE = 64
+_HUGE_PAGE = 2**21
+
+_WORD_AXONS = 64
 
 _CORES_AT_ONCE = 1024
 """Cores whose parameters are laid out as arrays before equal ones are found."""
@@ -26,11 +30,18 @@ Item = TypeVar("Item", bound=np.generic)
 
 
 def aligned(size: int, dtype: type[Item]) -> NDArray[Item]:
-    """An array of zeros that starts a cache line."""
-    item = np.dtype(dtype).itemsize
-    storage = np.zeros(size * item + _CACHE_LINE, np.uint8)
-    first = -storage.ctypes.data % _CACHE_LINE
-    return storage[first : first + size * item].view(dtype)
+    """An array of zeros that starts a cache line, or a huge page if it is large."""
+    count = size * np.dtype(dtype).itemsize
+    if count < _HUGE_PAGE // 2:
+        storage, alignment = np.zeros(count + LINE_BYTES, np.uint8), LINE_BYTES
+    else:
+        # Private, as Linux by default has huge pages for no shared memory.
+        block = mmap.mmap(-1, count + 2 * _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            block.madvise(mmap.MADV_HUGEPAGE)
+        storage, alignment = np.frombuffer(block, np.uint8), _HUGE_PAGE
+    first = -storage.ctypes.data % alignment
+    return storage[first : first + count].view(dtype)
 
 
 class _Rows(Generic[Item]):
@@ -68,12 +79,13 @@ class _Rows(Generic[Item]):
 class Tables:
     """What cores read and write, in the form the kernel wants, with everything equal stored once."""
 
-    def __init__(self, circuit: Circuit, axons: int) -> None:
+    def __init__(self, circuit: Circuit, *, shared: bool) -> None:
         cores, neurons = circuit.cores, circuit.neurons
         self._circuit = circuit
         variants, flags = _variants(circuit)
+        self.shape = _shape(circuit, variants, shared=shared)
+        axons = self.shape.axons
         self._narrow: NDArray[np.bool_] = np.isin(variants, (Variant.NARROW, Variant.NARROW_RANDOM))
-        self.variants = tuple(Variant(value) for value in np.unique(variants).tolist())
         self.descriptors = aligned(cores * Field.WORDS, np.uint32)
         descriptors = self.descriptors.reshape(cores, Field.WORDS)
         descriptors[:, Field.VARIANT] = variants
@@ -97,7 +109,7 @@ class Tables:
             if which.any():
                 table[:] = first[circuit.neuron_kinds[which]].reshape(-1)
         self.awake = np.ones(cores, np.uint8)
-        self.targets = _targets(circuit, axons)
+        self.targets = _targets(circuit, self.shape)
         self.places = first_places(circuit.seed, cores)
         self.sequence = np.concatenate([sequence(), sequence()[:neurons]])
         self.core_spikes = np.zeros(cores, np.int64)
@@ -177,6 +189,19 @@ def _variants(circuit: Circuit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return variants.astype(np.int64), flags.astype(np.int64)
 
 
+def _shape(circuit: Circuit, variants: NDArray[np.int64], *, shared: bool) -> Shape:
+    """What the code for this circuit depends on."""
+    return Shape(
+        axons=-(-circuit.axons // _WORD_AXONS) * _WORD_AXONS,
+        neurons=circuit.neurons,
+        types=circuit.types,
+        slots=circuit.slots,
+        saturates=circuit.potential_bits < 32,
+        shared=shared,
+        variants=tuple(Variant(value) for value in np.unique(variants).tolist()),
+    )
+
+
 def _crossbars(circuit: Circuit) -> tuple[list[int], list[int]]:
     """For each core the place of its crossbar among the distinct ones, and for each of those a core that has it."""
     known: dict[bytes, int] = {}
@@ -195,13 +220,16 @@ def _digest(content: NDArray[Any]) -> bytes:
     return blake2b(content.data, digest_size=20).digest()
 
 
-def _targets(circuit: Circuit, axons: int) -> NDArray[np.uint64]:
-    """`[cores * neurons]`: (axon's number among all axons, or output's) · 2⁸ + delay, delay 0 for an output."""
+def _targets(circuit: Circuit, shape: Shape) -> NDArray[np.uint32]:
+    """`[cores * neurons]`: a delay in the low bits, and the number of an axon among all, or of an output."""
     inside, out = circuit.target_cores >= 0, circuit.target_cores == -2
-    number = np.where(inside, circuit.target_cores.astype(np.uint64) * np.uint64(axons), np.uint64(0))
-    number += circuit.target_axons.astype(np.uint64)
-    target = number << np.uint64(8) | np.where(inside, circuit.delays, 0).astype(np.uint64)
-    return np.where(inside | out, target, np.uint64(NOT_DELIVERED)).reshape(-1)
+    number = np.where(inside, circuit.target_cores.astype(np.int64) * shape.axons, 0) + circuit.target_axons
+    if int(number.max(initial=0)) >= 2 ** (TARGET_BITS - shape.delay_bits):
+        raise RunError(f"{circuit.cores:,} cores are too many for one rank", remedy="start more ranks")
+    targets = aligned(number.size, np.uint32)
+    reached = number << shape.delay_bits | np.where(inside, circuit.delays, 0)
+    targets[:] = np.where(inside | out, reached, 2**TARGET_BITS - 1).reshape(-1)
+    return targets
 
 
 def _padded(rows: NDArray[np.uint8], axons: int) -> NDArray[np.uint8]:

@@ -10,8 +10,11 @@ from math import gcd
 GROUP = 8
 """Cores that one part of the kernel takes."""
 
-NOT_DELIVERED = 2**64 - 1
-"""The target of a neuron whose spikes nobody receives."""
+LINE_BYTES = 64
+"""Of a cache line."""
+
+TARGET_BITS = 32
+"""Of a neuron's target: a delay (`Shape.delay_bits`) and a number."""
 
 
 class Control(IntEnum):
@@ -114,6 +117,16 @@ class Shape:
     """Whether other threads deliver spikes at the same time."""
     variants: tuple[Variant, ...]
     """Those that the circuit needs."""
+
+    @property
+    def delay_bits(self) -> int:
+        """The low bits of a target: ticks to arrival at an axon, 0 where its number is an output's."""
+        return self.slots.bit_length()
+
+    @property
+    def elsewhere(self) -> int:
+        """Stands in place of a delay where nobody receives a neuron's spikes."""
+        return (1 << self.delay_bits) - 1
 
     @property
     def panel(self) -> int:
