@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainrun.native import Loader
-from brainrun.pool import CALL_WORDS, Pool, usable_cores
+from brainrun.pool import Pool, usable_cores
+from brainrun.truenorth.calls import Calls
 from brainrun.truenorth.circuit import Circuit
 from brainrun.truenorth.kernel.compiled import functions
 from brainrun.truenorth.kernel.shape import GROUP, Control
-from brainrun.truenorth.tables import Tables, aligned
+from brainrun.truenorth.mail import Mail, Post
+from brainrun.truenorth.memory import aligned
+from brainrun.truenorth.share import Share
+from brainrun.truenorth.tables import Tables
 
 _MOST_DEPARTURES = 2**22
 _MOST_TICKS = 4096
 _RASTER_BYTES = 2**24
 _TRACE_BYTES = 2**24
+_DRAWN = (False, True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,26 +82,45 @@ NO_ARRIVALS = Arrivals(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0,
 
 
 class Simulator:
-    """Holds the cores' state, and moves it on. Close it, or use it in a `with`."""
+    """Holds the cores' state, and moves it on. Close it, or use it in a `with`.
 
-    def __init__(self, circuit: Circuit, *, threads: int = 1, cache: Path | None = None) -> None:
+    Threads stay on `cores`, or on those that the process may use. On several ranks, `circuit` is that of a share of the
+    cores, and `post` reaches the others; all ranks then run, draw and watch alike, and each has what came of its own
+    cores, under their numbers in the whole network.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        *,
+        threads: int = 1,
+        cores: Sequence[int] = (),
+        cache: Path | None = None,
+        share: Share | None = None,
+        post: Post | None = None,
+    ) -> None:
         self.circuit = circuit
         self.tick = 0
+        self._share = share or Share((0, circuit.cores), 0)
         self._groups = -(-circuit.cores // GROUP)
         self._threads = max(1, min(threads, self._groups))
-        self._tables = Tables(circuit, shared=self._threads > 1)
+        self._tables = Tables(circuit, self._share, shared=self._threads > 1)
         self._axons = self._tables.shape.axons
+        self._mail = None if post is None else self._opened(post)
+        self._blocks = {draw: self._block(draw) if post is None else post.least(self._block(draw)) for draw in _DRAWN}
         self._loader = Loader()
         self._functions = functions(self._tables.shape, cache, self._loader)
         self._control = aligned(Control.WORDS.value, np.int64)
         self._ring = aligned(circuit.slots * circuit.cores * self._axons // 8, np.uint8)
         self._order = self._dealt_groups()
         self._wire()
-        cores = usable_cores()
-        self._pool = Pool(
-            self._functions.pool, self._threads, cores=cores[: self._threads] if self._threads > 1 else ()
-        )
-        self._leaving = int(np.count_nonzero(circuit.target_cores == -2))
+        kept = tuple(cores or usable_cores())[: self._threads]
+        self._pool = Pool(self._functions.pool, self._threads, cores=kept if self._threads == len(kept) > 1 else ())
+
+    def _opened(self, post: Post) -> Mail:
+        targets, bounds = self._tables.targets, self._share.bounds
+        slot_bits = [(end - first) * self._axons for first, end in pairwise(bounds)]
+        return Mail(post, targets.senders, post.least(targets.least_delay), slot_bits)
 
     def __enter__(self) -> Simulator:
         return self
@@ -124,32 +148,36 @@ class Simulator:
         return self._run(ticks, arrivals, draw=True, traced=traced)
 
     def potentials(self) -> NDArray[np.int32]:
-        """`[cores, neurons]`: the membrane potentials after the last tick."""
+        """`[cores, neurons]`: the membrane potentials of the share's cores after the last tick."""
         return self._tables.potentials()
 
     @property
     def core_spikes(self) -> NDArray[np.int64]:
-        """`[cores]`: spikes of each core's neurons since the beginning."""
+        """`[cores]`: spikes of the neurons of each of the share's cores since the beginning."""
         return self._tables.core_spikes.copy()
 
     @property
     def core_events(self) -> NDArray[np.int64]:
-        """`[cores]`: synaptic events of each core since the beginning."""
+        """`[cores]`: synaptic events of each of the share's cores since the beginning."""
         return self._tables.core_events.copy()
 
     def _run(self, ticks: int, arrivals: Arrivals, *, draw: bool, traced: Sequence[tuple[int, int]]) -> Watched:
-        block = self._block(draw, len(traced))
+        block = self._blocks[draw]
+        if traced:
+            block = min(block, max(1, _TRACE_BYTES // (4 * len(traced))))
         spikes, events = int(self._tables.core_spikes.sum()), int(self._tables.core_events.sum())
         departures: list[NDArray[np.int64]] = []
         rasters: list[Raster] = []
-        trace = np.zeros((ticks, len(traced)), np.int32)
-        places = np.array([self._tables.place_of(core, neuron) for core, neuron in traced], np.int64)
+        here = [number for number, (core, _) in enumerate(traced) if core in self._share.cores]
+        places = np.array([self._place_of(*traced[number]) for number in here], np.int64).reshape(-1, 2)
+        trace = np.zeros((ticks, len(here)), np.int32)
         seconds = 0.0
         done = 0
         while done < ticks:
             count = min(block, ticks - done)
             raster = self._raster(count) if draw else None
-            calls = self._calls(count, places, trace[done:])
+            rows = trace[done : done + count]
+            calls = Calls(self._functions, self._control, self._groups, places, rows, self._mail)
             seconds += self._advance(count, arrivals, departures, raster, calls)
             if raster is not None:
                 rasters.append(self._drawn(raster, self.tick - count))
@@ -160,21 +188,12 @@ class Simulator:
             int(self._tables.core_events.sum()) - events,
             seconds,
         )
-        return Watched(outcome, _joined(rasters), trace)
+        potentials = np.zeros((ticks, len(traced)), np.int32)
+        potentials[:, here] = trace
+        return Watched(outcome, _joined(rasters), potentials)
 
-    def _calls(self, ticks: int, places: NDArray[np.int64], trace: NDArray[np.int32]) -> _Calls:
-        """The calls of a block: one a tick, and where neurons are traced another, which reads their potentials."""
-        operands = np.empty((ticks, 4), np.int64)
-        operands[:, 0] = self._control.ctypes.data
-        operands[:, 1] = np.arange(ticks)
-        operands[:, 2] = places.ctypes.data
-        operands[:, 3] = trace.ctypes.data + np.arange(ticks) * trace.strides[0]
-        table = np.empty((ticks, 2, CALL_WORDS), np.int64)
-        table[:, 0] = (self._functions.tick, 0, self._groups, 1, 0)
-        table[:, 1] = (self._functions.trace, 0, len(places), 1, 0)
-        table[:, :, 1] = operands.ctypes.data + np.arange(0, operands.nbytes, 16).reshape(ticks, 2)
-        each = 2 if len(places) else 1
-        return _Calls(np.ascontiguousarray(table[:, :each]).reshape(-1, CALL_WORDS), operands)
+    def _place_of(self, core: int, neuron: int) -> tuple[int, int]:
+        return self._tables.place_of(core - self._share.first, neuron)
 
     def _advance(
         self,
@@ -182,18 +201,19 @@ class Simulator:
         arrivals: Arrivals,
         departures: list[NDArray[np.int64]],
         raster: NDArray[np.uint8] | None,
-        calls: _Calls,
+        calls: Calls,
     ) -> float:
         """One block of ticks; the seconds it took."""
         first = self.tick
         starts = np.searchsorted(arrivals.ticks, np.arange(first, first + ticks + 1))
-        some = slice(starts[0], starts[-1])
-        places = arrivals.cores[some].astype(np.int64) * self._axons + arrivals.axons[some]
-        starts -= starts[0]
+        cores = arrivals.cores[starts[0] : starts[-1]].astype(np.int64) - self._share.first
+        here = (cores >= 0) & (cores < self.circuit.cores)
+        places = (cores * self._axons + arrivals.axons[starts[0] : starts[-1]])[here]
+        starts = np.append(0, np.cumsum(here))[starts - starts[0]]
         self._arrive_now(places[: starts[1]])
         # While tick t is computed, the input of t + 1 comes in; that of the block's last tick has nothing to bring.
         later = np.append(starts[1:], starts[-1]).astype(np.int64)
-        records = np.empty((max(1, self._leaving * ticks), 2), np.int64)
+        records = np.empty((max(1, self._tables.targets.leaving * ticks), 2), np.int64)
         control = self._control
         control[Control.FIRST_TICK] = first
         control[Control.DEPARTURES] = records.ctypes.data
@@ -201,9 +221,7 @@ class Simulator:
         control[Control.RASTER] = 0 if raster is None else raster.ctypes.data
         control[Control.INPUT_STARTS] = later.ctypes.data
         control[Control.INPUTS] = places.ctypes.data
-        began = perf_counter()
-        self._pool.run(calls.table)
-        seconds = perf_counter() - began
+        seconds = calls.run(self._pool)
         self.tick = first + ticks
         departures.append(records[: int(control[Control.DEPARTED])].copy())
         return seconds
@@ -213,19 +231,19 @@ class Simulator:
         slot = self._ring.reshape(self.circuit.slots, -1)[self.tick % self.circuit.slots]
         np.bitwise_or.at(slot, places >> 3, (1 << (places & 7)).astype(np.uint8))
 
-    def _block(self, draw: bool, traced: int) -> int:
-        """So many ticks that records of departures, rasters and traces stay small."""
-        block = min(_MOST_TICKS, max(1, _MOST_DEPARTURES // max(1, self._leaving)))
+    def _block(self, draw: bool) -> int:
+        """So many ticks that records of departures and rasters stay small."""
+        block = min(_MOST_TICKS, max(1, _MOST_DEPARTURES // max(1, self._tables.targets.leaving)))
         if draw:
             block = min(block, max(1, _RASTER_BYTES // (self.circuit.cores * self.circuit.neurons // 8)))
-        return min(block, max(1, _TRACE_BYTES // (4 * traced))) if traced else block
+        return block
 
     def _raster(self, ticks: int) -> NDArray[np.uint8]:
         return np.zeros((ticks, self.circuit.cores, self.circuit.neurons // 8), np.uint8)
 
     def _drawn(self, raster: NDArray[np.uint8], first: int) -> Raster:
         ticks, cores, neurons = np.nonzero(np.unpackbits(raster, axis=2, bitorder="little"))
-        return Raster(ticks + first, cores, neurons)
+        return Raster(ticks + first, cores + self._share.first, neurons)
 
     # ---- making ready ----
 
@@ -248,23 +266,18 @@ class Simulator:
             Control.MASKS: tables.masks,
             Control.CROSSBARS: tables.crossbars,
             Control.TYPES: tables.types,
-            Control.TARGETS: tables.targets,
+            Control.TARGETS: tables.targets.words,
+            Control.AWAY: tables.targets.away,
             Control.PLACES: tables.places,
             Control.SEQUENCE: tables.sequence,
             Control.CORE_SPIKES: tables.core_spikes,
             Control.CORE_EVENTS: tables.core_events,
             Control.ORDER: self._order,
         }
+        if self._mail is not None:
+            addresses[Control.PEERS] = self._mail.peers
         for word, array in addresses.items():
             control[word] = array.ctypes.data
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Calls:
-    """A block's calls as the pool reads them, and their operands, which must live as long."""
-
-    table: NDArray[np.int64]
-    operands: NDArray[np.int64]
 
 
 def _departures(records: Sequence[NDArray[np.int64]]) -> Departures:

@@ -6,42 +6,24 @@ as those of a repeated filter do, read the same memory, which then stays in cach
 
 from __future__ import annotations
 
-import mmap
 from hashlib import blake2b
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainrun.errors import RunError
 from brainrun.truenorth.bounds import fit_narrow
 from brainrun.truenorth.circuit import NEVER, Circuit, Kinds
-from brainrun.truenorth.kernel.shape import LINE_BYTES, TARGET_BITS, Field, Flag, Mask, Shape, Variant
+from brainrun.truenorth.kernel.shape import Field, Flag, Mask, Shape, Variant
 from brainrun.truenorth.lfsr import first_places, sequence
-
-_HUGE_PAGE = 2**21
+from brainrun.truenorth.memory import Item, aligned
+from brainrun.truenorth.share import Share
+from brainrun.truenorth.targets import Targets
 
 _WORD_AXONS = 64
 
 _CORES_AT_ONCE = 1024
 """Cores whose parameters are laid out as arrays before equal ones are found."""
-
-Item = TypeVar("Item", bound=np.generic)
-
-
-def aligned(size: int, dtype: type[Item]) -> NDArray[Item]:
-    """An array of zeros that starts a cache line, or a huge page if it is large."""
-    count = size * np.dtype(dtype).itemsize
-    if count < _HUGE_PAGE // 2:
-        storage, alignment = np.zeros(count + LINE_BYTES, np.uint8), LINE_BYTES
-    else:
-        # Private, as Linux by default has huge pages for no shared memory.
-        block = mmap.mmap(-1, count + 2 * _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        if hasattr(mmap, "MADV_HUGEPAGE"):
-            block.madvise(mmap.MADV_HUGEPAGE)
-        storage, alignment = np.frombuffer(block, np.uint8), _HUGE_PAGE
-    first = -storage.ctypes.data % alignment
-    return storage[first : first + count].view(dtype)
 
 
 class _Rows(Generic[Item]):
@@ -79,11 +61,11 @@ class _Rows(Generic[Item]):
 class Tables:
     """What cores read and write, in the form the kernel wants, with everything equal stored once."""
 
-    def __init__(self, circuit: Circuit, *, shared: bool) -> None:
+    def __init__(self, circuit: Circuit, share: Share, *, shared: bool) -> None:
         cores, neurons = circuit.cores, circuit.neurons
         self._circuit = circuit
         variants, flags = _variants(circuit)
-        self.shape = _shape(circuit, variants, shared=shared)
+        self.shape = _shape(circuit, variants, shared=shared, posts=share.members > 1)
         axons = self.shape.axons
         self._narrow: NDArray[np.bool_] = np.isin(variants, (Variant.NARROW, Variant.NARROW_RANDOM))
         self.descriptors = aligned(cores * Field.WORDS, np.uint32)
@@ -109,8 +91,8 @@ class Tables:
             if which.any():
                 table[:] = first[circuit.neuron_kinds[which]].reshape(-1)
         self.awake = np.ones(cores, np.uint8)
-        self.targets = _targets(circuit, self.shape)
-        self.places = first_places(circuit.seed, cores)
+        self.targets = Targets(circuit, self.shape, share)
+        self.places = first_places(circuit.seed, share.cores)
         self.sequence = np.concatenate([sequence(), sequence()[:neurons]])
         self.core_spikes = np.zeros(cores, np.int64)
         self.core_events = np.zeros(cores, np.int64)
@@ -189,7 +171,7 @@ def _variants(circuit: Circuit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return variants.astype(np.int64), flags.astype(np.int64)
 
 
-def _shape(circuit: Circuit, variants: NDArray[np.int64], *, shared: bool) -> Shape:
+def _shape(circuit: Circuit, variants: NDArray[np.int64], *, shared: bool, posts: bool) -> Shape:
     """What the code for this circuit depends on."""
     return Shape(
         axons=-(-circuit.axons // _WORD_AXONS) * _WORD_AXONS,
@@ -198,6 +180,7 @@ def _shape(circuit: Circuit, variants: NDArray[np.int64], *, shared: bool) -> Sh
         slots=circuit.slots,
         saturates=circuit.potential_bits < 32,
         shared=shared,
+        posts=posts,
         variants=tuple(Variant(value) for value in np.unique(variants).tolist()),
     )
 
@@ -218,18 +201,6 @@ def _crossbars(circuit: Circuit) -> tuple[list[int], list[int]]:
 def _digest(content: NDArray[Any]) -> bytes:
     """What stands for the content: no two that differ were ever found to have the same."""
     return blake2b(content.data, digest_size=20).digest()
-
-
-def _targets(circuit: Circuit, shape: Shape) -> NDArray[np.uint32]:
-    """`[cores * neurons]`: a delay in the low bits, and the number of an axon among all, or of an output."""
-    inside, out = circuit.target_cores >= 0, circuit.target_cores == -2
-    number = np.where(inside, circuit.target_cores.astype(np.int64) * shape.axons, 0) + circuit.target_axons
-    if int(number.max(initial=0)) >= 2 ** (TARGET_BITS - shape.delay_bits):
-        raise RunError(f"{circuit.cores:,} cores are too many for one rank", remedy="start more ranks")
-    targets = aligned(number.size, np.uint32)
-    reached = number << shape.delay_bits | np.where(inside, circuit.delays, 0)
-    targets[:] = np.where(inside | out, reached, 2**TARGET_BITS - 1).reshape(-1)
-    return targets
 
 
 def _padded(rows: NDArray[np.uint8], axons: int) -> NDArray[np.uint8]:

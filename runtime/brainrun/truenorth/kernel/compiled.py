@@ -10,6 +10,7 @@ from brainrun.kernels import KernelSource, cache_folder, compile_missing, load, 
 from brainrun.native import Loader
 from brainrun.pool import pool_source
 from brainrun.processor import this_processor
+from brainrun.truenorth.kernel.deliver import TAKE, take_source
 from brainrun.truenorth.kernel.shape import Shape
 from brainrun.truenorth.kernel.tick import KERNEL, tick_source
 
@@ -21,6 +22,7 @@ class Functions:
     """Addresses of native functions; they live as long as their loader."""
 
     tick: int
+    take: int
     trace: int
     pool: int
 
@@ -31,6 +33,7 @@ def functions(shape: Shape, folder: Path | None, loader: Loader) -> Functions:
     path = Path(__file__).with_name("trace.ll")
     sources = (
         KernelSource(KERNEL, "llvm", tick_source(shape), f"{KERNEL}.ll"),
+        KernelSource(TAKE, "llvm", take_source(shape), f"{TAKE}.ll"),
         KernelSource(_TRACE, "llvm", path.read_text(encoding="utf-8"), path.name),
         pool,
     )
@@ -38,4 +41,4 @@ def functions(shape: Shape, folder: Path | None, loader: Loader) -> Functions:
     cache, _ = open_cache(folder or cache_folder(os.environ))
     compile_missing(sources, processor, cache, member=0, members=1, processes=1)
     addresses = load(sources, processor, cache, loader)
-    return Functions(addresses[KERNEL], addresses[_TRACE], addresses[pool.name])
+    return Functions(addresses[KERNEL], addresses[TAKE], addresses[_TRACE], addresses[pool.name])

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from brainrun.truenorth.kernel.shape import Control, Field, Shape, addresses, field_index
+from brainrun.truenorth.kernel.shape import (
+    PEER_WORDS,
+    REMOTE_MEMBER,
+    REMOTE_NUMBER,
+    Control,
+    Field,
+    Shape,
+    addresses,
+    field_index,
+)
+
+TAKE = "truenorth_take"
 
 
 def set_bit(shape: Shape, number: str, ring: str) -> Iterator[str]:
@@ -90,7 +101,7 @@ def deliver(shape: Shape) -> Iterator[str]:
     """
     yield "define internal void @deliver(ptr %list, i64 %count, i64 %now, i64 %stride, ptr %ring, ptr %control) {"
     yield "entry:"
-    yield from addresses([Control.TARGETS, Control.DEPARTURES])
+    yield from addresses([Control.TARGETS, Control.DEPARTURES, Control.AWAY, Control.PEERS])
     yield "  br label %look"
     yield "look:"
     yield "  %n = phi i64 [ 0, %entry ], [ %n.next, %looked ]"
@@ -111,7 +122,13 @@ def deliver(shape: Shape) -> Iterator[str]:
     yield "  br i1 %inside, label %sent, label %special"
     yield "special:"
     yield "  %leaves = icmp eq i64 %delay, 0"
-    yield "  br i1 %leaves, label %out, label %looked"
+    yield "  br i1 %leaves, label %out, label %elsewhere"
+    yield "elsewhere:"
+    if shape.posts:
+        yield "  %nowhere = icmp eq i32 %target.word, -1"
+        yield "  br i1 %nowhere, label %looked, label %posted"
+        yield from _post(shape)
+    yield "  br label %looked"
     yield "sent:"
     yield "  %arrival = add i64 %now, %delay"
     yield f"  %arrival.slot = urem i64 %arrival, {shape.slots}"
@@ -139,7 +156,8 @@ def deliver(shape: Shape) -> Iterator[str]:
     yield "  store i64 %number, ptr %record.pin.at"
     yield "  br label %looked"
     yield "looked:"
-    yield "  %kept.next = phi i64 [ %kept.more, %sent ], [ %kept, %special ], [ %kept, %out ]"
+    posted = ", [ %kept, %posted ]" if shape.posts else ""
+    yield f"  %kept.next = phi i64 [ %kept.more, %sent ], [ %kept, %elsewhere ], [ %kept, %out ]{posted}"
     yield "  br label %look"
     yield "set:"
     yield "  %m = phi i64 [ 0, %look ], [ %m.next, %mark ]"
@@ -151,6 +169,78 @@ def deliver(shape: Shape) -> Iterator[str]:
     yield from set_bit(shape, "destined", "%ring")
     yield "  %m.next = add i64 %m, 1"
     yield "  br label %set"
+    yield "done:"
+    yield "  ret void"
+    yield "}"
+
+
+def _post(shape: Shape) -> Iterator[str]:
+    """Put a spike into the outbox of the rank that it is for, as the bit of that rank's ring that it sets."""
+    yield "posted:"
+    yield "  %away.at = getelementptr i64, ptr %away, i64 %number"
+    yield "  %away.word = load i64, ptr %away.at"
+    yield f"  %away.delay = and i64 %away.word, {2**REMOTE_MEMBER - 1}"
+    yield f"  %away.shifted = lshr i64 %away.word, {REMOTE_MEMBER}"
+    yield f"  %away.member = and i64 %away.shifted, {2 ** (REMOTE_NUMBER - REMOTE_MEMBER) - 1}"
+    yield f"  %away.number = lshr i64 %away.word, {REMOTE_NUMBER}"
+    yield f"  %peer.at = getelementptr [{PEER_WORDS} x i64], ptr %peers, i64 %away.member"
+    yield "  %slot.size = load i64, ptr %peer.at"
+    yield "  %outbox.at = getelementptr i64, ptr %peer.at, i64 1"
+    yield "  %outbox = load ptr, ptr %outbox.at"
+    yield "  %posts.at = getelementptr i64, ptr %peer.at, i64 2"
+    if shape.shared:
+        yield "  %posts = atomicrmw add ptr %posts.at, i64 1 monotonic"
+    else:
+        yield "  %posts = load i64, ptr %posts.at"
+        yield "  %posts.next = add i64 %posts, 1"
+        yield "  store i64 %posts.next, ptr %posts.at"
+    yield "  %there = add i64 %now, %away.delay"
+    yield f"  %there.slot = urem i64 %there, {shape.slots}"
+    yield "  %there.bits = mul i64 %there.slot, %slot.size"
+    yield "  %there.bit = add i64 %there.bits, %away.number"
+    yield "  %there.low = trunc i64 %there.bit to i32"
+    yield "  %letter.at = getelementptr i32, ptr %outbox, i64 %posts"
+    yield "  store i32 %there.low, ptr %letter.at"
+
+
+def take_source(shape: Shape) -> str:
+    """The LLVM IR of a module with the function `truenorth_take`, which sets the bits that other ranks sent.
+
+    Operands: 0 the table `Control`, 1 the inboxes, for each its address and how many bits came. Parts are inboxes.
+    """
+    return "\n".join(_take(shape)) + "\n"
+
+
+def _take(shape: Shape) -> Iterator[str]:
+    yield f"define void @{TAKE}(ptr %operands, i64 %begin, i64 %end) {{"
+    yield "entry:"
+    yield "  %control = load ptr, ptr %operands"
+    yield "  %boxes.at = getelementptr ptr, ptr %operands, i64 1"
+    yield "  %boxes = load ptr, ptr %boxes.at"
+    yield from addresses([Control.RING])
+    yield "  br label %next"
+    yield "next:"
+    yield "  %b = phi i64 [ %begin, %entry ], [ %b.next, %opened ]"
+    yield "  %more = icmp slt i64 %b, %end"
+    yield "  br i1 %more, label %box, label %done"
+    yield "box:"
+    yield "  %b.next = add i64 %b, 1"
+    yield "  %box.at = getelementptr [2 x i64], ptr %boxes, i64 %b"
+    yield "  %letters = load ptr, ptr %box.at"
+    yield "  %count.at = getelementptr i64, ptr %box.at, i64 1"
+    yield "  %count = load i64, ptr %count.at"
+    yield "  br label %opened"
+    yield "opened:"
+    yield "  %n = phi i64 [ 0, %box ], [ %n.next, %letter ]"
+    yield "  %some = icmp slt i64 %n, %count"
+    yield "  br i1 %some, label %letter, label %next"
+    yield "letter:"
+    yield "  %letter.at = getelementptr i32, ptr %letters, i64 %n"
+    yield "  %letter.word = load i32, ptr %letter.at"
+    yield "  %bit = zext i32 %letter.word to i64"
+    yield from set_bit(shape, "bit", "%ring")
+    yield "  %n.next = add i64 %n, 1"
+    yield "  br label %opened"
     yield "done:"
     yield "  ret void"
     yield "}"

@@ -16,6 +16,12 @@ LINE_BYTES = 64
 TARGET_BITS = 32
 """Of a neuron's target: a delay (`Shape.delay_bits`) and a number."""
 
+REMOTE_MEMBER, REMOTE_NUMBER = 8, 24
+"""Where, in the 64 bits for an axon of another rank, that rank and the axon's number begin; below them is the delay."""
+
+PEER_WORDS = 8
+"""Of each rank in the table of `PEERS`: bits of a slot of its ring, its outbox, and how many spikes are in it."""
+
 
 class Control(IntEnum):
     """Places in the table of int64 that a tick reads."""
@@ -42,6 +48,8 @@ class Control(IntEnum):
     CORE_SPIKES = 19
     CORE_EVENTS = 20
     ORDER = 21
+    PEERS = 22
+    AWAY = 23
     DEPARTED = 24
     """How many spikes have gone out in this block; a cache line of its own."""
     WORDS = 32
@@ -115,6 +123,8 @@ class Shape:
     saturates: bool
     shared: bool
     """Whether other threads deliver spikes at the same time."""
+    posts: bool
+    """Whether spikes go to other ranks."""
     variants: tuple[Variant, ...]
     """Those that the circuit needs."""
 
@@ -125,7 +135,7 @@ class Shape:
 
     @property
     def elsewhere(self) -> int:
-        """Stands in place of a delay where nobody receives a neuron's spikes."""
+        """Stands in place of a delay where the number is a place among axons of other ranks, or all ones: nowhere."""
         return (1 << self.delay_bits) - 1
 
     @property
