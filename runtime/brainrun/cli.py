@@ -32,6 +32,7 @@ _EXAMPLES = """examples:
   brainrun net.plan --mode predict --from weights.safetensors --run-dir out
   brainrun net.plan --mode bench --steps 500 --json speed.json
   brainrun model.json --spikes in.sfti --ticks 1000 --output out.csv
+  brainrun -n 4 model.json --ticks 1000 --raster all.npy       the cores shared out over four ranks
 
 environment:
   BRAINC_CACHE    where compiled kernels are kept (default: ~/.cache/brainc)
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if asked.plan.suffix == SUFFIX:
-            return _run_cores(core_run(asked, parser))
+            return _start_cores(core_run(asked, parser), asked, given)
         if asked.plan.suffix == ".brain":
             return _compile_and_run(asked, given)
         return _start(asked, given)
@@ -66,10 +67,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _run_cores(asked: CoreRun) -> int:
+def _start_cores(wanted: CoreRun, asked: argparse.Namespace, given: list[str]) -> int:
+    """Run here if this is a rank or the only one; otherwise start the ranks."""
     from brainrun.truenorth.run import run_cores
 
-    return run_cores(asked)
+    under_mpi = launched(os.environ)
+    if not under_mpi and (asked.ranks or 1) > 1:
+        return launch(asked.ranks, given)
+    world = open_world(with_mpi=under_mpi)
+    if asked.pipes is not None:
+        hold_pipe(asked.pipes, world.rank)
+    return run_cores(wanted, world)
 
 
 def _run_core_plan(options: RunOptions) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainrun.pool import usable_cores
 from brainrun.truenorth.limits import NEURONS
 
 SUFFIX = ".json"
@@ -21,7 +20,7 @@ TRACE_SUFFIXES = (".csv",)
 
 _OWN = ("spikes", "ticks", "output", "input_map", "output_map", "raster", "trace", "trace_output")
 _TRACED = re.compile(r"(\d+):(\d+)(?:-(\d+))?")
-_SHARED = ("plan", "json", "quiet", "threads", "seed")
+_SHARED = ("plan", "ranks", "json", "quiet", "threads", "seed", "pipes", "show_live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,8 @@ class CoreRun:
     """Neurons whose potentials are wanted, each a core and a neuron of it."""
     trace_output: Path | None = None
     json: Path | None = None
-    threads: int = 1
+    threads: int | None = None
+    """As many as the rank has cores where nothing is said."""
     seed: int = 0
     quiet: bool = False
 
@@ -97,7 +97,7 @@ def core_run(asked: argparse.Namespace, parser: argparse.ArgumentParser) -> Core
         traced=asked.trace or (),
         trace_output=asked.trace_output,
         json=asked.json,
-        threads=asked.threads or len(usable_cores()),
+        threads=asked.threads,
         seed=asked.seed or 0,
         quiet=asked.quiet,
     )

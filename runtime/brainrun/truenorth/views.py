@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainrun.errors import RunError
+from brainrun.mesh import World
+from brainrun.truenorth.gather import gathered_views
 from brainrun.truenorth.simulate import Arrivals, Departures, Outcome, Raster, Simulator
 
 Traced = tuple[tuple[int, int], ...]
@@ -23,7 +25,6 @@ class Views:
     """The files of a run's raster and trace, as far as they are wanted."""
 
     def __init__(self, raster: BinaryIO | None, trace: BinaryIO | None, traced: Traced, *, as_array: bool) -> None:
-        self.traced = traced
         self._raster = raster
         self._trace = trace
         self._as_array = as_array
@@ -49,11 +50,8 @@ class Views:
 
 
 @contextmanager
-def open_views(raster: Path | None, trace: Path | None, traced: Traced) -> Iterator[Views | None]:
-    """The files that are wanted, None if none is. RunError: one cannot be written."""
-    if raster is None and trace is None:
-        yield None
-        return
+def open_views(raster: Path | None, trace: Path | None, traced: Traced) -> Iterator[Views]:
+    """The files that are wanted. RunError: one cannot be written."""
     with ExitStack() as files:
         opened = [None if path is None else files.enter_context(_writing(path)) for path in (raster, trace)]
         views = Views(opened[0], opened[1], traced, as_array=raster is not None and raster.suffix == ".npy")
@@ -70,14 +68,16 @@ def _writing(path: Path) -> Iterator[BinaryIO]:
         raise RunError(f"cannot be written: {error.strerror}", where=str(path)) from None
 
 
-def simulated(simulator: Simulator, ticks: int, arrivals: Arrivals, views: Views | None) -> Outcome:
-    """Run so many ticks, and put what is to be seen of them into the views."""
-    if views is None:
-        return simulator.run(ticks, arrivals)
+def simulated(
+    simulator: Simulator, world: World, ticks: int, arrivals: Arrivals, traced: Traced, views: Views | None
+) -> Outcome:
+    """Run so many ticks, and put what is to be seen of all ranks' neurons into rank 0's views."""
     outcomes = []
     for first in range(0, ticks, _TICKS_AT_ONCE):
-        watched = simulator.watch(min(_TICKS_AT_ONCE, ticks - first), arrivals, views.traced)
-        views.add(first, watched.raster, watched.potentials)
+        watched = simulator.watch(min(_TICKS_AT_ONCE, ticks - first), arrivals, traced)
+        found = gathered_views(world, watched.raster, watched.potentials)
+        if views is not None and found is not None:
+            views.add(first, *found)
         outcomes.append(watched.outcome)
     return _one_after_the_other(outcomes)
 
