@@ -42,12 +42,14 @@ NETWORKS: Mapping[str, Path] = {
     "digits": HERE.parent / "examples" / "digits.brain",
 }
 NUMBERS: Mapping[str, str] = {
-    "threshold": "threshold(tau=0.01)",
     "adaptive": "adaptive(density=1/64)",
     "golomb": "golomb(density=1/1000)",
     "lowrank": "lowrank(rank=8)",
 }
 """The numbers with which a scheme that takes some is tried."""
+
+TAUS: Mapping[str, float] = {"mlp": 0.005, "lenet": 0.01, "digits": 0.01}
+"""How large an entry is worth sending differs from network to network."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,10 @@ class Results:
         os.replace(written, self.path)
 
 
-def schemes() -> list[str]:
-    """All that the language has, as a user writes them."""
-    return [NUMBERS.get(name, name) for name in names()]
+def schemes(network: str) -> list[str]:
+    """All that the language has, as a user writes them for this network."""
+    numbers = {**NUMBERS, "threshold": f"threshold(tau={TAUS[network]:g})"}
+    return [numbers.get(name, name) for name in names()]
 
 
 def trained(run: Run, folder: Path, data: Path) -> Result:
@@ -161,9 +164,8 @@ def main() -> int:
     results = Results(asked.results)
     wanted = [
         Run(network, replicas, scheme, seed, asked.epochs, " ".join(asked.set))
-        for network, replicas, scheme, seed in itertools.product(
-            asked.networks, asked.replicas, asked.schemes, asked.seeds
-        )
+        for network, replicas in itertools.product(asked.networks, asked.replicas)
+        for scheme, seed in itertools.product(asked.schemes or schemes(network), asked.seeds)
     ]
     failed = 0
     for number, run in enumerate(wanted, 1):
@@ -194,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["mlp", "lenet"])
     parser.add_argument("--replicas", nargs="+", type=int, default=[2, 4])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--schemes", nargs="+", metavar="SCHEME", default=schemes(), help=", ".join(schemes()))
+    parser.add_argument("--schemes", nargs="+", metavar="SCHEME", help=f"default: {', '.join(schemes('mlp'))}")
     parser.add_argument("--epochs", type=int, help="otherwise as the networks' files say")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="constants of the networks")
     parser.add_argument("--data-dir", type=Path, default=FASHION)

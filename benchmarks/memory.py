@@ -83,7 +83,7 @@ def measured(plan: Path, steps: int, data: Path | None) -> dict[str, int]:
         if done == steps:
             found["at the end"] = resident()
 
-    vars(run).update(_kernels=kernels, _datasets=datasets, Executor=executed)
+    vars(run).update(_kernels=kernels, wanted_datasets=datasets, Executor=executed)
     vars(train).update(_note=noted)
     with tempfile.TemporaryDirectory() as folder:
         words = [str(plan), "--steps", str(steps), "--quiet", "--run-dir", folder]

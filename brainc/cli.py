@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     report = _command(commands, "report", _report, "what a plan will do, before it is done")
     report.add_argument("plan", metavar="PLAN", type=Path)
     report.add_argument("--html", metavar="FILE", type=Path, help="write it as a page to look around in")
-    report.add_argument("--run", metavar="DIR", type=Path, help="a run's folder: what brainrun --timeline measured")
+    report.add_argument("--run", metavar="DIR", type=Path, help="a run's folder: what brainrun has measured")
     report.add_argument("--json", action="store_true", help="print it for programs")
     return parser
 
@@ -277,6 +277,20 @@ def _compile(given: argparse.Namespace) -> int:
 
 
 def _report(given: argparse.Namespace) -> int:
+    from brainrun.plan.store import target_of
+
+    page, data, terminal = _core_reports(given) if target_of(given.plan) == "truenorth" else _rank_reports(given)
+    if given.html is not None:
+        given.html.write_text(page(), encoding="utf-8")
+    if given.json:
+        print(data())
+    elif given.html is None:
+        print(terminal())
+    return FINE
+
+
+def _rank_reports(given: argparse.Namespace) -> tuple[Callable[[], str], Callable[[], str], Callable[[], str]]:
+    """The page, JSON and text of a plan for ranks, each made when it is asked for."""
     from brainc.report.data import report_json
     from brainc.report.measured import read_measured
     from brainc.report.page import html_report
@@ -285,13 +299,34 @@ def _report(given: argparse.Namespace) -> int:
 
     plan, _ = read_plan(given.plan)
     measured = None if given.run is None else read_measured(given.run, plan)
-    if given.html is not None:
-        given.html.write_text(html_report(plan, measured), encoding="utf-8")
-    if given.json:
-        print(report_json(plan, measured))
-    elif given.html is None:
-        print(terminal_report(plan, measured))
-    return FINE
+    return (
+        lambda: html_report(plan, measured),
+        lambda: report_json(plan, measured),
+        lambda: terminal_report(plan, measured),
+    )
+
+
+def _core_reports(given: argparse.Namespace) -> tuple[Callable[[], str], Callable[[], str], Callable[[], str]]:
+    """The same of a plan for neurosynaptic cores."""
+    from brainc.report.cores.data import core_report_json
+    from brainc.report.cores.facts import core_report
+    from brainc.report.cores.page import core_html_report
+    from brainc.report.cores.terminal import core_terminal_report
+    from brainrun.plan.cores import CORES_FILE
+    from brainrun.plan.store import read_core_plan
+    from brainrun.truenorth.activity import read_activity
+    from brainrun.truenorth.file import decoded
+
+    plan, files = read_core_plan(given.plan)
+    graph = decoded(files[CORES_FILE], f"{given.plan}/{CORES_FILE}")
+    # Of several data sets, the test set comes last.
+    run = None if given.run is None else read_activity(given.run, plan, len(graph.cores)).roles[-1]
+    report = core_report(plan, graph, run)
+    return (
+        lambda: core_html_report(report, plan.made_by, run),
+        lambda: core_report_json(report, run),
+        lambda: core_terminal_report(report),
+    )
 
 
 if __name__ == "__main__":

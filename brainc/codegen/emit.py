@@ -54,4 +54,4 @@ def emitted(run: Run, registers: RegisterFile) -> Emitted:
 def _epilogue_flops(kernel: Kernel) -> int:
     if isinstance(kernel.core, ts.Map | ts.Update):
         return 0
-    return sum(ex.cost(store.expression) * prod(store.target.value.shape) for store in kernel.stores)
+    return prod(kernel.stores[0].target.value.shape) * ex.cost(*(store.expression for store in kernel.stores))

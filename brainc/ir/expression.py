@@ -307,13 +307,16 @@ def functions_of(expression: Expression) -> frozenset[str]:
             return frozenset()
 
 
-def cost(expression: Expression) -> int:
-    """Arithmetic operations for one element, each function counted as one."""
-    match expression:
-        case Apply(arguments=arguments):
-            return 1 + sum(cost(argument) for argument in arguments)
-        case _:
-            return 0
+def cost(*expressions: Expression) -> int:
+    """Arithmetic operations for one element; a function counts as one, and equal parts once, as kernels do them."""
+    parts: set[Expression] = set()
+    open_ends = list(expressions)
+    while open_ends:
+        match open_ends.pop():
+            case Apply(arguments=arguments) as part if part not in parts:
+                parts.add(part)
+                open_ends += arguments
+    return len(parts)
 
 
 def evaluate(expression: Expression, operands: Sequence[Any]) -> Any:

@@ -376,7 +376,7 @@ def flops(operation: Operation) -> int:
         case Pool(result=result, size=size) | PoolGradient(pooled=result, size=size):
             return prod(result.shape) * prod(size)
         case Update(targets=targets, expressions=expressions):
-            return prod(targets[0].shape) * sum(ex.cost(expression) for expression in expressions)
+            return prod(targets[0].shape) * ex.cost(*expressions)
         case Draw(result=result):
             return 20 * prod(result.shape)
         case View() | Concatenate() | Slice():

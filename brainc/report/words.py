@@ -104,3 +104,16 @@ def _alike(runs: Sequence[tuple[int, int]]) -> int:
 def printable(text: str) -> str:
     """The text with whatever a terminal would obey (control and unprintable characters) shown as `�`."""
     return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def joules_text(joules: float) -> str:
+    """An energy in pJ, nJ, µJ, mJ or J."""
+    for unit, size in (("pJ", 1e-12), ("nJ", 1e-9), ("µJ", 1e-6), ("mJ", 1e-3)):
+        if joules < 999.5 * size:
+            return f"{three_digits(joules / size)} {unit}"
+    return f"{three_digits(joules)} J"
+
+
+def counted(number: int, word: str) -> str:
+    """How many, in words that agree: `1 core`, `2 cores`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import prod
 
 from safetensors.numpy import save
 
@@ -64,10 +65,21 @@ def assemble(graph: LayerGraph, units: SpikingGraph, mapped: Mapped, facts: Fact
         ),
         hops_in_order=facts.hops_in_order,
         hops=facts.hops,
+        multiply_adds=multiply_adds(graph),
         files=(),
     )
     decoder = {"matrix": units.decoder.matrix, "offset": units.decoder.offset}
     return plan, {CORES_FILE: encoded(mapped.graph), DECODER_FILE: save(decoder)}
+
+
+def multiply_adds(graph: LayerGraph) -> int:
+    """How many products a sample takes in floating point: at each place of a conv or dense layer, all its weights."""
+    sizes = {weight.name: prod(weight.shape) for node in graph.nodes for weight in node.weights}
+    return sum(
+        sizes[f"{node.shared}.weight"] * node.tensor.elements // node.tensor.shape[0]
+        for node in graph.nodes
+        if node.operator in ("conv", "dense")
+    )
 
 
 def _scores(graph: LayerGraph) -> str:

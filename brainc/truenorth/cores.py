@@ -195,16 +195,15 @@ class _Mapper:
     def _build(self, layer: Units) -> None:
         targets = self._targets(layer)
         splitter = _Splitter(layer.name, self._kind(SPLITTER))
+        kinds = np.array([self._kind(unit(int(threshold))) for threshold in layer.thresholds])
         for number, tile in enumerate(self.tiles[layer.name]):
             units = outputs_of(layer, tile)
             synapses = synapses_of(layer, tile)
             excited, inhibited = axons_of(synapses)
             neurons = list(self._neurons(units, targets, splitter))
             columns = np.concatenate([synapses[excited] > 0, synapses[inhibited] < 0])
-            thresholds = layer.thresholds[units // (layer.shape[1] * layer.shape[2])]
-            self.cores[self.numbers[layer.name, number]] = self._core(
-                layer.name, columns, len(excited), neurons, thresholds
-            )
+            own = kinds[units // (layer.shape[1] * layer.shape[2])]
+            self.cores[self.numbers[layer.name, number]] = _core(layer.name, columns, len(excited), neurons, own)
         if splitter.neurons:
             self.cores[splitter.number] = splitter.core()
 
@@ -235,22 +234,6 @@ class _Mapper:
             splitter.number = len(self.cores)
             self.cores.append(None)
         return splitter.number, splitter.add([(target, delay - 1) for target, delay in targets])
-
-    def _core(
-        self,
-        origin: str,
-        columns: NDArray[np.bool_],
-        excited: int,
-        neurons: list[tuple[int, Target, int]],
-        thresholds: NDArray[np.int32],
-    ) -> Core:
-        types = np.full(AXONS, EXCITES)
-        types[excited : len(columns)] = INHIBITS
-        synapses = np.zeros((AXONS, NEURONS), bool)
-        places = [place for place, _, _ in neurons]
-        synapses[: len(columns), : len(neurons)] = columns[:, places]
-        kinds = [self._kind(unit(int(thresholds[place]))) for place in places]
-        return _packed(origin, types, synapses, kinds, [(target, delay) for _, target, delay in neurons])
 
 
 class _Splitter:
@@ -283,6 +266,18 @@ class _Splitter:
         for axon, reached in enumerate(self.axons):
             synapses[axon, reached.start : reached.stop] = True
         return _packed(self.origin, np.full(AXONS, EXCITES), synapses, [self.kind] * len(self.neurons), self.neurons)
+
+
+def _core(
+    origin: str, columns: NDArray[np.bool_], excited: int, neurons: list[tuple[int, Target, int]], kinds: Indices
+) -> Core:
+    """A tile's core: `columns[axons, units]` with the axons that excite first, and `kinds[units]`."""
+    types = np.full(AXONS, EXCITES)
+    types[excited : len(columns)] = INHIBITS
+    places = [place for place, _, _ in neurons]
+    synapses = np.zeros((AXONS, NEURONS), bool)
+    synapses[: len(columns), : len(neurons)] = columns[:, places]
+    return _packed(origin, types, synapses, kinds[places].tolist(), [(target, delay) for _, target, delay in neurons])
 
 
 def _packed(

@@ -22,8 +22,8 @@ from brainrun.truenorth.limits import CHIP_SIDE
 Places: TypeAlias = NDArray[np.int64]
 """`[cores, 2]`: x and y."""
 
-MOVES_A_CORE = 4000
-_VECTORS, _ITERATIONS = 8, 400
+MOVES_A_CORE, MOST_MOVES = 4000, 20_000_000
+_VECTORS, _ITERATIONS, _ITERATIONS_BETWEEN = 8, 300, 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +67,9 @@ def place(flow: Traffic, seed: int = 0) -> Places:
     height = min(rows, -(-flow.cores // width))
     width = -(-flow.cores // height)
     first = _on_field(_spectral(flow), width, height)
-    return anneal(first, (width, height), *_neighbours(flow), moves=MOVES_A_CORE * flow.cores, seed=seed)
+    return anneal(
+        first, (width, height), *_neighbours(flow), moves=min(MOVES_A_CORE * flow.cores, MOST_MOVES), seed=seed
+    )
 
 
 def placed(graph: CoreGraph, places: Places) -> CoreGraph:
@@ -107,8 +109,11 @@ def _spectral(flow: Traffic) -> NDArray[np.float64]:
 
     vectors = np.random.default_rng(0).standard_normal((flow.cores, min(_VECTORS, flow.cores)))
     vectors[:, 0] = np.sqrt(degree)
-    for _ in range(_ITERATIONS):
-        vectors, _ = np.linalg.qr(vectors + neighbours_sum(vectors))
+    for iteration in range(_ITERATIONS):
+        vectors = vectors + neighbours_sum(vectors)
+        if iteration % _ITERATIONS_BETWEEN == 0:
+            vectors, _ = np.linalg.qr(vectors)
+    vectors, _ = np.linalg.qr(vectors)
     _, rotation = np.linalg.eigh(vectors.T @ neighbours_sum(vectors))
     ordered = np.zeros((flow.cores, 3))
     ordered[:, : vectors.shape[1]] = (vectors @ rotation[:, ::-1])[:, :3]

@@ -23,6 +23,7 @@ from brainrun.run import run
 from brainrun.timeline import Steps
 from brainrun.train import Length
 from brainrun.truenorth.options import SUFFIX, CoreRun, add_core_options, core_run, refuse_core_options
+from brainrun.truenorth.ranc.command import run_ranc, speaks_ranc
 
 _EXAMPLES = """examples:
   brainrun net.plan                          train as the plan says, on the ranks it is for
@@ -33,6 +34,7 @@ _EXAMPLES = """examples:
   brainrun net.plan --mode bench --steps 500 --json speed.json
   brainrun model.json --spikes in.sfti --ticks 1000 --output out.csv
   brainrun -n 4 model.json --ticks 1000 --raster all.npy       the cores shared out over four ranks
+  brainrun net.json --ranc config.json --ticks 1000 --output rows.txt       a network of RANC's (--ranc --help)
 
 environment:
   BRAINC_CACHE    where compiled kernels are kept (default: ~/.cache/brainc)
@@ -44,27 +46,31 @@ exit status: 0 fine, 1 the input is at fault, 2 wrong usage
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser()
-    asked = parser.parse_args(given)
-    if asked.plan.suffix != SUFFIX:
-        refuse_core_options(asked, parser)
-    if asked.timeline is not None and asked.mode != "train":
-        parser.error(f"--timeline records training, and the mode is {asked.mode}")
     if not launched(os.environ):
         # A batch system's SIGTERM ends us as Ctrl-C does, so that nothing is left behind; ranks are their launcher's.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if asked.plan.suffix == SUFFIX:
-            return _start_cores(core_run(asked, parser), asked, given)
-        if asked.plan.suffix == ".brain":
-            return _compile_and_run(asked, given)
-        return _start(asked, given)
+        return run_ranc(given) if speaks_ranc(given) else _run(given)
     except (RunError, AgreedFailure) as error:
         print(f"brainrun: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("brainrun: interrupted", file=sys.stderr)
         return 130
+
+
+def _run(given: list[str]) -> int:
+    """Whatever is not RANC's: a network of cores, a `.brain` file, or a plan."""
+    parser = _parser()
+    asked = parser.parse_args(given)
+    if asked.plan.suffix == SUFFIX:
+        return _start_cores(core_run(asked, parser), asked, given)
+    refuse_core_options(asked, parser)
+    if asked.timeline is not None and asked.mode != "train":
+        parser.error(f"--timeline records training, and the mode is {asked.mode}")
+    if asked.plan.suffix == ".brain":
+        return _compile_and_run(asked, given)
+    return _start(asked, given)
 
 
 def _start_cores(wanted: CoreRun, asked: argparse.Namespace, given: list[str]) -> int:
@@ -186,7 +192,12 @@ def _parser() -> argparse.ArgumentParser:
     length.add_argument("--epochs", type=_positive, metavar="N", help="train so many epochs, whatever the plan says")
     add("--seed", type=_seed, metavar="S", help="seed of weights, dropout and sample order (default: the plan's)")
     add("--no-shuffle", action="store_true", help="take the samples in the order of their file")
-    add("--run-dir", type=Path, metavar="DIR", help="where to leave weights and metrics (default: runs/NAME-1, …)")
+    add(
+        "--run-dir",
+        type=Path,
+        metavar="DIR",
+        help="where to leave weights and metrics (default: runs/NAME-1, …), or, of eval on cores, each core's work",
+    )
     add("--threads", type=_positive, metavar="T", help="threads a rank (default: its share of the node's cores)")
     add("--data-dir", type=Path, metavar="DIR", help="where the data's paths start (default: as compiled)")
     add("--from", type=Path, metavar="CHECKPOINT", help="start from these weights (safetensors, PyTorch's or ours)")

@@ -158,10 +158,14 @@ def test_an_interrupt_ends_quietly(capsys):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("target", ["cuda", "truenorth"])
-def test_a_target_to_come_is_told(target, capsys):
-    assert run("compile", "small.brain", "--target", target) == 1
-    assert f"the target {target} is not built yet" in capsys.readouterr().err
+def test_a_target_to_come_is_told(capsys):
+    assert run("compile", "small.brain", "--target", "cuda") == 1
+    assert "the target cuda is not built yet" in capsys.readouterr().err
+
+
+def test_a_level_of_another_target_is_told(capsys):
+    assert run("compile", "small.brain", "--target", "truenorth", "--show", "kernels") == 1
+    assert "the target truenorth has no level kernels: it has graph, units, cores" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

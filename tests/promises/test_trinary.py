@@ -46,7 +46,7 @@ def test_weights_are_trinary_and_within_the_hysteresis_of_their_copies(
 ) -> None:
     weights = trainings[mesh].weights
     names = sorted(name for name in weights if f"{name}.hidden" in weights)
-    assert names == ["first.dense.weight", "logits.dense.weight", "second.dense.weight"]
+    assert names == ["hidden.dense.weight", "votes.dense.weight"]
     for name in names:
         copy = weights[f"{name}.hidden"]
         assert set(np.unique(weights[name])) == {-1.0, 0.0, 1.0}
@@ -73,9 +73,9 @@ def test_gradients_of_hidden_copies_may_be_sent_in_few_bits(reduce: str, tmp_pat
 
 def test_a_convolution_of_groups_trains_alike_on_a_mesh_of_both_dimensions(tmp_path: Path) -> None:
     text = SPIKES.replace(
-        "first  = image | dense(width, bias=false) | batchnorm | spike",
-        "image8 = image | reshape([1, 8, 8]) | conv(8, kernel=3, bias=false) | batchnorm | spike\n"
-        "    first  = image8 | conv(8, kernel=3, groups=2, bias=false) | batchnorm | spike",
+        "hidden = concat(grey, black) | dense(width, bias=false) | batchnorm | spike",
+        "image8 = concat(grey, black) | reshape([2, 8, 8]) | conv(8, kernel=3, bias=false) | batchnorm | spike\n"
+        "    hidden = image8 | conv(8, kernel=3, groups=2, bias=false) | batchnorm | spike",
     )
     assert text != SPIKES
     expected = trained(compiled(text, tmp_path, 1, 1), "--steps", 8)

@@ -73,4 +73,6 @@ class CorePlan(Value, frozen=True):
     """Steps from core to core, one spike a neuron, if cores stood in the order of their numbers."""
     hops: float
     """The same where they stand."""
+    multiply_adds: int
+    """Of a sample in the network's layers as they were written, conv and dense, if they computed with numbers."""
     files: tuple[File, ...]

@@ -22,7 +22,7 @@ from brainrun.readers.lanes import samples_of_lanes
 from brainrun.truenorth.circuit import circuit
 from brainrun.truenorth.file import decoded
 from brainrun.truenorth.graph import CoreGraph, InputPort
-from brainrun.truenorth.simulate import Arrivals, Outcome, Simulator
+from brainrun.truenorth.simulate import Arrivals, Departures, Outcome, Raster, Simulator
 
 _SAMPLES_AT_ONCE = 512
 
@@ -48,6 +48,9 @@ class Batch:
     labels: NDArray[np.int64]
     ticks: int
     outcome: Outcome
+    drawn_ticks: int
+    raster: Raster
+    """Every spike in the first `drawn_ticks` of these ticks, which count from 0."""
 
     @property
     def right(self) -> int:
@@ -77,25 +80,57 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self._simulator.close()
 
-    def batches(self, dataset: Dataset) -> Iterator[Batch]:
-        """All samples of a data set, in order."""
+    @property
+    def core_spikes(self) -> NDArray[np.int64]:
+        """`[cores]`: spikes of each core's neurons since the beginning."""
+        return self._simulator.core_spikes
+
+    @property
+    def core_events(self) -> NDArray[np.int64]:
+        """`[cores]`: synaptic events of each core since the beginning."""
+        return self._simulator.core_events
+
+    def batches(self, dataset: Dataset, drawn: int = 0) -> Iterator[Batch]:
+        """All samples of a data set, in order; every spike is drawn until the first `drawn` of them are through."""
         for first in range(0, dataset.count, _SAMPLES_AT_ONCE):
             indices = np.arange(first, min(first + _SAMPLES_AT_ONCE, dataset.count))
-            yield self._batch(dataset, indices)
+            yield self._batch(dataset, indices, drawn if first == 0 else 0)
 
-    def _batch(self, dataset: Dataset, indices: NDArray[np.int64]) -> Batch:
+    def _batch(self, dataset: Dataset, indices: NDArray[np.int64], drawn: int) -> Batch:
         plan = self.network.plan
         values = {fact.name: _values(dataset, fact, indices) for fact in plan.inputs if fact.name in dataset.inputs}
         labels = values[plan.label][:, 0].astype(np.int64) if plan.label in values else np.zeros(0, np.int64)
         first, samples = self._simulator.tick, len(indices)
         arrivals = self._arrivals(values, first)
-        ticks = (samples - 1) * plan.period + plan.latency + 1
-        outcome = self._simulator.run(ticks, arrivals)
+        ticks, drawn_ticks = (self._ticks(count) for count in (samples, min(drawn, samples)))
+        outcome, raster = self._run(ticks, drawn_ticks, arrivals)
         fired = np.zeros((samples, self.network.matrix.shape[1]))
         since = outcome.departures.ticks - first - plan.latency
         due = (since >= 0) & (since % plan.period == 0)
         fired[since[due] // plan.period, outcome.departures.pins[due]] = 1
-        return Batch(fired @ self.network.matrix.T + self.network.offset, labels, ticks, outcome)
+        return Batch(fired @ self.network.matrix.T + self.network.offset, labels, ticks, outcome, drawn_ticks, raster)
+
+    def _ticks(self, samples: int) -> int:
+        """From the first sample's first tick to the last one's decision."""
+        plan = self.network.plan
+        return (samples - 1) * plan.period + plan.latency + 1 if samples else 0
+
+    def _run(self, ticks: int, drawn: int, arrivals: Arrivals) -> tuple[Outcome, Raster]:
+        """So many ticks, every spike of the first ones drawn."""
+        first = self._simulator.tick
+        begun, raster = self._simulator.draw(drawn, arrivals)
+        rest = self._simulator.run(ticks - drawn, arrivals)
+        departures = Departures(
+            np.concatenate([begun.departures.ticks, rest.departures.ticks]),
+            np.concatenate([begun.departures.pins, rest.departures.pins]),
+        )
+        outcome = Outcome(
+            departures,
+            begun.spikes + rest.spikes,
+            begun.synaptic_events + rest.synaptic_events,
+            begun.seconds + rest.seconds,
+        )
+        return outcome, Raster(raster.ticks - first, raster.cores, raster.neurons)
 
     def _arrivals(self, values: Mapping[str, NDArray[Any]], first: int) -> Arrivals:
         """Every encoder's spikes, at the ticks in which the layers that read them look."""

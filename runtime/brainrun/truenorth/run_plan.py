@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from brainrun.plan.cores import CorePlan
 from brainrun.plan.store import read_core_plan
 from brainrun.pool import usable_cores
 from brainrun.progress import open_watch
-from brainrun.readers.dataset import Dataset
 from brainrun.run import wanted_datasets
 from brainrun.run_folder import open_run_folder
-from brainrun.truenorth.deployed import Deployed, Runner, deployed
+from brainrun.truenorth.activity import Recording, RoleActivity, packed, samples_to_record, write_activity
+from brainrun.truenorth.deployed import Batch, Deployed, Runner, deployed
 from brainrun.truenorth.energy import joules
 from brainrun.truenorth.limits import SECONDS_PER_TICK
 from brainrun.truenorth.rules import broken_rules
@@ -57,34 +57,57 @@ def run_core_plan(options: RunOptions) -> int:
     watch = open_watch(options.show)
     datasets = wanted_datasets(plan, options)
     threads = options.threads or len(usable_cores())
-    accounts = {}
+    accounts, activities = {}, []
+    folder = options.run_folder if options.mode == "eval" else None
+    drawn = 0 if folder is None else samples_to_record(plan, len(network.graph.cores))
     with Runner(network, threads) as runner:
         for role, dataset in datasets.items():
-            account, scores = _gone_through(runner, dataset)
-            accounts[role] = account
+            before = runner.core_spikes, runner.core_events
+            batches = list(runner.batches(dataset, drawn))
+            account = accounts[role] = _account(batches)
             if options.mode == "predict":
                 path = open_run_folder(options.run_folder, plan.name) / f"{plan.scores}.npy"
+                scores = np.concatenate([batch.scores for batch in batches])
                 _save(path, scores)
                 watch.say(f"{len(scores)} predictions in {path}")
             else:
                 watch.say(_said(role, account, plan, network))
+                activities.append(_activity(role, account, batches[0], runner, before))
+    if folder is not None:
+        path = write_activity(folder, plan, tuple(activities))
+        watch.say(f"each core's work in {path}")
     if options.json is not None:
         _write(options.json, msgspec.json.format(msgspec.json.encode(_facts(accounts, network)), indent=1) + b"\n")
     return 0
 
 
-def _gone_through(runner: Runner, dataset: Dataset) -> tuple[Account, NDArray[np.float64]]:
-    batches = list(runner.batches(dataset))
-    right = sum(batch.right for batch in batches)
-    account = Account(
-        dataset.count,
-        right,
+def _account(batches: Sequence[Batch]) -> Account:
+    return Account(
+        sum(len(batch.scores) for batch in batches),
+        sum(batch.right for batch in batches),
         sum(batch.ticks for batch in batches),
         sum(batch.outcome.spikes for batch in batches),
         sum(batch.outcome.synaptic_events for batch in batches),
         sum(batch.outcome.seconds for batch in batches),
     )
-    return account, np.concatenate([batch.scores for batch in batches])
+
+
+def _activity(
+    role: str, account: Account, first: Batch, runner: Runner, before: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> RoleActivity:
+    """Core by core, from what the counters said before this data set; the recording is of its first batch."""
+    plan, cores = runner.network.plan, len(runner.network.graph.cores)
+    whole = max(0, 1 + (first.drawn_ticks - plan.latency - 1) // plan.period)
+    recording = Recording(
+        first.drawn_ticks,
+        tuple(first.labels[:whole].tolist()),
+        tuple(first.scores[:whole].argmax(axis=1).tolist()),
+        packed(first.raster, first.drawn_ticks, cores),
+    )
+    spikes, events = runner.core_spikes - before[0], runner.core_events - before[1]
+    return RoleActivity(
+        role, account.samples, account.right, account.ticks, tuple(spikes.tolist()), tuple(events.tolist()), recording
+    )
 
 
 def _said(role: str, account: Account, plan: CorePlan, network: Deployed) -> str:

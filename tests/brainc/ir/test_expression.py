@@ -191,6 +191,11 @@ def test_an_expression_knows_its_operands_functions_and_cost() -> None:
     assert ex.cost(expression) == 3
 
 
+def test_parts_that_occur_twice_are_computed_once() -> None:
+    square = ex.multiply(X, X)
+    assert ex.cost(ex.add(square, ex.negate(square)), square, ex.add(square, Y)) == 4
+
+
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [

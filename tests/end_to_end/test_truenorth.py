@@ -1,0 +1,80 @@
+"""A network of spikes is trained, put onto cores and run there: every decision is the training graph's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .command import ROOT, printed, run
+
+EXAMPLE = ROOT / "examples" / "spikes.brain"
+DATA = ("--data-dir", ROOT / "examples")
+CORES = ("--target", "truenorth")
+WEIGHTS = ("--from", "run/weights.safetensors")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the weights that the example's training leaves, its plan on cores and its plan for ranks."""
+    folder = tmp_path_factory.mktemp("spikes")
+    printed("brainrun", EXAMPLE, "--run-dir", "run", folder=folder)
+    printed("brainc", "compile", EXAMPLE, *DATA, "-o", "ranks.plan", folder=folder)
+    printed("brainc", "compile", EXAMPLE, *DATA, *CORES, *WEIGHTS, "-o", "cores.plan", folder=folder)
+    return folder
+
+
+def test_the_cores_decide_as_the_training_graph_does(trained: Path) -> None:
+    printed("brainrun", "cores.plan", "--mode", "predict", "--run-dir", "cores", folder=trained)
+    printed("brainrun", "ranks.plan", "--mode", "predict", *WEIGHTS, "--run-dir", "ranks", folder=trained)
+    on_cores, on_ranks = (np.load(trained / folder / "logits.npy") for folder in ("cores", "ranks"))
+    assert on_cores.shape == (500, 10)
+    np.testing.assert_allclose(on_cores, on_ranks, rtol=0, atol=1e-5)
+    assert np.array_equal(on_cores.argmax(axis=1), on_ranks.argmax(axis=1))
+
+
+def test_an_evaluation_says_how_good_and_at_what_cost(trained: Path) -> None:
+    said = printed("brainrun", "cores.plan", "--mode", "eval", "--json", "eval.json", folder=trained)
+    facts = json.loads((trained / "eval.json").read_text())
+    accuracy = facts["epochs"][0]["test"]["accuracy"]
+    assert accuracy > 0.93
+    assert f"accuracy {accuracy:.6g}" in said
+    role = facts["roles"]["test"]
+    assert role["samples"] == 500
+    assert role["ticks"] == 500 - 1 + facts["latency_ticks"]
+    assert 0 < role["spikes_per_sample"] < 256 * facts["cores"]
+    least = facts["cores"] * 13e-12 * 256 * 128 * 20e-3
+    assert role["joules_per_sample"] == pytest.approx(
+        role["synaptic_events_per_sample"] * 13e-12 + least * role["ticks"] / 500, rel=1e-6
+    )
+
+
+def test_the_same_network_gives_the_same_plan(trained: Path) -> None:
+    printed("brainc", "compile", EXAMPLE, *DATA, *CORES, *WEIGHTS, "-o", "again.plan", folder=trained)
+    for path in (trained / "cores.plan").iterdir():
+        assert path.read_bytes() == (trained / "again.plan" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("cores.plan",), "is for neurosynaptic cores, which do not train: use --mode eval or predict"),
+        (("cores.plan", "--mode", "eval", *WEIGHTS), "has its weights in its cores"),
+    ],
+)
+def test_what_cores_do_not_do_is_refused(trained: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = run("brainrun", *arguments, folder=trained)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_plan_is_refused(trained: Path) -> None:
+    printed("brainc", "compile", EXAMPLE, *CORES, "-o", "damaged.plan", folder=trained)
+    cores = trained / "damaged.plan" / "cores.bin"
+    cores.write_bytes(cores.read_bytes()[:-1] + b"\x55")
+    done = run("brainrun", "damaged.plan", "--mode", "eval", folder=trained)
+    assert done.returncode == 1
+    assert "cores.bin: is not the file that was planned (its SHA-256 differs)" in done.stderr
