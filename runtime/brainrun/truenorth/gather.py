@@ -27,15 +27,23 @@ def gathered(world: World, outcome: Outcome) -> Outcome:
     )
 
 
-def gathered_views(
-    world: World, raster: Raster, potentials: NDArray[np.int32]
-) -> tuple[Raster, NDArray[np.int32]] | None:
-    """On rank 0 the spikes of all ranks' neurons, and the potentials of those that are traced on any; else nothing."""
-    parts = world.gather((raster, potentials))
-    if not parts:
-        return None
+def gathered_raster(world: World, raster: Raster) -> Raster:
+    """On rank 0 the spikes of all ranks' neurons; on others what they have."""
+    parts = world.gather(raster)
+    return _merged(parts) if parts else raster
+
+
+def gathered_trace(world: World, potentials: NDArray[np.int32]) -> NDArray[np.int32]:
+    """`[ticks, traced]`: on rank 0 the potentials of neurons that are traced on any; on others what they have."""
+    parts = world.gather(potentials)
     # A neuron is one rank's, and others have zeros in its place.
-    return _merged([raster for raster, _ in parts]), np.sum([potentials for _, potentials in parts], axis=0)
+    return np.sum(parts, axis=0, dtype=np.int32) if parts else potentials
+
+
+def gathered_cores(world: World, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`[cores]`: on rank 0 a count for each core of all ranks; on others what they have."""
+    parts = world.gather(counts)
+    return np.concatenate(parts) if parts else counts
 
 
 def _merged(rasters: Sequence[Raster]) -> Raster:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from brainrun.errors import RunError
 from brainrun.mesh import World
-from brainrun.truenorth.gather import gathered_views
+from brainrun.truenorth.gather import gathered_raster, gathered_trace
 from brainrun.truenorth.simulate import Arrivals, Departures, Outcome, Raster, Simulator
 
 Traced = tuple[tuple[int, int], ...]
@@ -75,9 +75,9 @@ def simulated(
     outcomes = []
     for first in range(0, ticks, _TICKS_AT_ONCE):
         watched = simulator.watch(min(_TICKS_AT_ONCE, ticks - first), arrivals, traced)
-        found = gathered_views(world, watched.raster, watched.potentials)
-        if views is not None and found is not None:
-            views.add(first, *found)
+        raster, potentials = gathered_raster(world, watched.raster), gathered_trace(world, watched.potentials)
+        if views is not None:
+            views.add(first, raster, potentials)
         outcomes.append(watched.outcome)
     return _one_after_the_other(outcomes)
 
