@@ -33,6 +33,7 @@ _EXAMPLES = """examples:
   brainrun net.plan --mode predict --from weights.safetensors --run-dir out
   brainrun net.plan --mode bench --steps 500 --json speed.json
   brainrun model.json --spikes in.sfti --ticks 1000 --output out.csv
+  brainrun -n 4 model.json --ticks 1000 --raster all.npy       the cores shared out over four ranks
   brainrun net.json --ranc config.json --ticks 1000 --output rows.txt       a network of RANC's (--ranc --help)
 
 environment:
@@ -63,7 +64,7 @@ def _run(given: list[str]) -> int:
     parser = _parser()
     asked = parser.parse_args(given)
     if asked.plan.suffix == SUFFIX:
-        return _run_cores(core_run(asked, parser))
+        return _start_cores(core_run(asked, parser), asked, given)
     refuse_core_options(asked, parser)
     if asked.timeline is not None and asked.mode != "train":
         parser.error(f"--timeline records training, and the mode is {asked.mode}")
@@ -72,23 +73,40 @@ def _run(given: list[str]) -> int:
     return _start(asked, given)
 
 
-def _run_cores(asked: CoreRun) -> int:
+def _start_cores(wanted: CoreRun, asked: argparse.Namespace, given: list[str]) -> int:
+    """Run here if this is a rank or the only one; otherwise start the ranks."""
     from brainrun.truenorth.run import run_cores
 
-    return run_cores(asked)
+    if _wants_ranks(asked):
+        return launch(asked.ranks, given)
+    return run_cores(wanted, _world(asked))
 
 
-def _run_core_plan(options: RunOptions) -> int:
+def _start_core_plan(asked: argparse.Namespace, given: list[str]) -> int:
+    """The same for a plan for cores, which any number of ranks may share."""
     from brainrun.truenorth.run_plan import run_core_plan
 
-    return run_core_plan(options)
+    if _wants_ranks(asked):
+        return launch(asked.ranks, given)
+    return run_core_plan(_options(asked, asked.plan), _world(asked))
+
+
+def _wants_ranks(asked: argparse.Namespace) -> bool:
+    return not launched(os.environ) and asked.ranks is not None and asked.ranks > 1
+
+
+def _world(asked: argparse.Namespace) -> World:
+    world = open_world(with_mpi=launched(os.environ))
+    if asked.pipes is not None:
+        hold_pipe(asked.pipes, world.rank)
+    return world
 
 
 def _start(asked: argparse.Namespace, given: list[str]) -> int:
     """Run here if this is a rank or the only one; otherwise start the ranks."""
     under_mpi = launched(os.environ)
     if target_of(asked.plan) == "truenorth":
-        return _run_core_plan(_options(asked, asked.plan))
+        return _start_core_plan(asked, given)
     if not under_mpi:
         plan, _ = read_plan(asked.plan)
         ranks = plan.mesh.data * plan.mesh.model
@@ -97,13 +115,7 @@ def _start(asked: argparse.Namespace, given: list[str]) -> int:
         if ranks > 1:
             live = ["--show-live"] if _shown(asked) == "terminal" else []
             return launch(ranks, [*given, *live])
-    return _as_rank(asked, asked.plan, open_world(with_mpi=under_mpi))
-
-
-def _as_rank(asked: argparse.Namespace, plan: Path, world: World) -> int:
-    if asked.pipes is not None:
-        hold_pipe(asked.pipes, world.rank)
-    return run(_options(asked, plan), world)
+    return run(_options(asked, asked.plan), _world(asked))
 
 
 def _compile_and_run(asked: argparse.Namespace, given: list[str]) -> int:
@@ -127,7 +139,7 @@ def _compile_on_rank_0(asked: argparse.Namespace, plan: Path) -> int:
     if status:
         return status
     asked.data_dir = asked.data_dir or asked.plan.resolve().parent
-    return _as_rank(asked, plan, world)
+    return run(_options(asked, plan), world)
 
 
 def _compiled(source: Path, plan: Path, ranks: int | None) -> int:

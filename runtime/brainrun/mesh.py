@@ -18,6 +18,7 @@ from brainrun.plan.schema import AllReduce, Exchange, Message, Reduction
 from brainrun.plan.schema import Mesh as Shape
 from brainrun.pool import usable_cores
 from brainrun.reduction.channel import Channel, MpiChannel, MpiSum, Sum
+from brainrun.truenorth.mail import MpiPost, Post
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -72,6 +73,10 @@ class World(Protocol):
 
     def node_sum(self, reduction: Reduction, view: Callable[[str], NDArray[Any]]) -> Sum:
         """The sum of a reduction's gradients over the members that share this rank's node."""
+        ...
+
+    def post(self) -> Post | None:
+        """The way for spikes to cores of other ranks, if there are others."""
         ...
 
     def meet(self) -> None:
@@ -188,6 +193,10 @@ class Alone:
         del view
         raise ValueError(f"{reduction.name} has nobody to share a node with")
 
+    def post(self) -> Post | None:
+        """There are no others."""
+        return None
+
     def meet(self) -> None:
         """All are here."""
 
@@ -302,6 +311,10 @@ class MpiWorld:
             self._groups[key] = group.Split(group.Get_rank() // reduction.node, group.Get_rank())
         values = [view(part.gradient).reshape(-1) for part in reduction.parts]
         return MpiSum(self._mpi, self._groups[key], values)
+
+    def post(self) -> Post | None:
+        """A communicator of its own, so that nothing else is taken for spikes."""
+        return MpiPost(self._mpi, self._world.Dup()) if self.size > 1 else None
 
     def meet(self) -> None:
         """A barrier."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -48,8 +48,13 @@ _SECONDS_TO_BE_HEARD = 0.1
 
 def run(options: RunOptions, world: World) -> int:
     """Run the plan on this rank; its exit status. Rank 0 alone prints."""
+    return ended(world, lambda: _run(options, world))
+
+
+def ended(world: World, work: Callable[[], None]) -> int:
+    """Do a rank's work; the exit status, after what went wrong has been said and the other ranks were ended, too."""
     try:
-        _run(options, world)
+        work()
     except AgreedFailure as failure:
         if world.rank == 0:
             print(f"brainrun: {failure}", file=sys.stderr, flush=True)

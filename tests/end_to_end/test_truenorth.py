@@ -51,6 +51,17 @@ def test_an_evaluation_says_how_good_and_at_what_cost(trained: Path) -> None:
     )
 
 
+def test_ranks_that_share_the_cores_decide_the_same(trained: Path) -> None:
+    found = []
+    for folder, ranks in (("alone", ()), ("shared", ("-n", 2))):
+        printed("brainrun", *ranks, "cores.plan", "--mode", "predict", "--run-dir", folder, folder=trained)
+        printed("brainrun", *ranks, "cores.plan", "--mode", "eval", "--run-dir", folder, folder=trained)
+        left = sorted(path for path in (trained / folder).iterdir() if path.suffix in (".npy", ".json"))
+        found.append({path.name: path.read_bytes() for path in left})
+    assert len(found[0]) == 2
+    assert found[0] == found[1]
+
+
 def test_the_same_network_gives_the_same_plan(trained: Path) -> None:
     printed("brainc", "compile", EXAMPLE, *DATA, *CORES, *WEIGHTS, "-o", "again.plan", folder=trained)
     for path in (trained / "cores.plan").iterdir():

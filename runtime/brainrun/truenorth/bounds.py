@@ -21,17 +21,31 @@ I64 = NDArray[np.int64]
 
 def fit_narrow(circuit: Circuit) -> NDArray[np.bool_]:
     """`[cores]`: whether all potentials of a core, thresholds and resets fit in 16 bits at all times."""
-    kinds = circuit.kinds
-    sign = np.sign(kinds.weights)
-    weights = np.where(kinds.stochastic_weights, sign, kinds.weights).astype(np.int64)
-    fits = np.empty(circuit.cores, bool)
+    weights = _greatest_steps(circuit)
+    fits = _fit_with_any_crossbar(circuit, weights)
     known: dict[tuple[bytes, bytes, bytes], bool] = {}
-    for core in range(circuit.cores):
+    for core in np.flatnonzero(~fits).tolist():
         rows = circuit.neuron_kinds[core], circuit.axon_types[core], circuit.crossbar[core]
         key = (rows[0].tobytes(), rows[1].tobytes(), rows[2].tobytes())
         if key not in known:
             known[key] = bool(np.all(_fits(circuit, rows[0], weights[rows[0]], _synapses_by_type(circuit, core))))
         fits[core] = known[key]
+    return fits
+
+
+def _greatest_steps(circuit: Circuit) -> I64:
+    """`[kinds, types]`: what a synapse adds at most, in size: its weight, or the sign of one that is stochastic."""
+    kinds = circuit.kinds
+    return np.where(kinds.stochastic_weights, np.sign(kinds.weights), kinds.weights).astype(np.int64)
+
+
+def _fit_with_any_crossbar(circuit: Circuit, weights: I64) -> NDArray[np.bool_]:
+    """`[cores]`: whether a core fits even if all its axons reached all its neurons, which is quickly known."""
+    of_type = np.arange(circuit.types)[:, None] == circuit.axon_types[:, None, :]
+    counts, which = np.unique(of_type.sum(axis=2), axis=0, return_inverse=True)
+    every = np.arange(len(weights), dtype=np.int32)
+    by_kind = np.array([_fits(circuit, every, weights, axons[None, :]) for axons in counts])
+    fits: NDArray[np.bool_] = np.all(by_kind[which.reshape(-1, 1), circuit.neuron_kinds], axis=1)
     return fits
 
 
@@ -44,7 +58,7 @@ def _synapses_by_type(circuit: Circuit, core: int) -> I64:
 
 
 def _fits(circuit: Circuit, named: NDArray[np.int32], weights: I64, counts: I64) -> NDArray[np.bool_]:
-    """`[neurons]`: whether each neuron of a core fits."""
+    """`[neurons]`: whether neurons of these kinds fit, with so many synapses of each type."""
     kinds = circuit.kinds
     of: Mapping[str, I64] = {
         name: getattr(kinds, name)[named].astype(np.int64)

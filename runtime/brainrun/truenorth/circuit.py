@@ -76,7 +76,7 @@ class Circuit:
     """`[cores, axons, neurons / 8]`: bit j % 8 of byte j // 8 for neuron j. Neurons are a multiple of 32."""
 
     target_cores: I32
-    """`[cores, neurons]`: a core, −1 for nowhere, −2 for an output."""
+    """`[cores, neurons]`: a core among all of the network's, −1 for nowhere, −2 for an output."""
 
     target_axons: I32
     """`[cores, neurons]`: an axon, or the number of an output."""
@@ -117,9 +117,9 @@ class Circuit:
 ABSENT = Neuron(weights=(0, 0, 0, 0), threshold=NEVER, floor=NEVER)
 
 
-def circuit(graph: CoreGraph) -> Circuit:
-    """The circuit of a core graph that breaks no rule."""
-    cores = graph.cores
+def circuit(graph: CoreGraph, part: range | None = None) -> Circuit:
+    """The circuit of a core graph that breaks no rule, or of a part of its cores."""
+    cores = graph.cores if part is None else graph.cores[part.start : part.stop]
     absent = len(graph.neurons)
 
     named = np.array([core.kinds for core in cores], np.int32)

@@ -15,13 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
+from brainrun.mesh import World, agreed
 from brainrun.plan.cores import CORES_FILE, DECODER_FILE, CorePlan, FeedFact
 from brainrun.plan.schema import LANES, InputFact, Slice
 from brainrun.readers.dataset import Dataset
 from brainrun.readers.lanes import samples_of_lanes
 from brainrun.truenorth.circuit import circuit
 from brainrun.truenorth.file import decoded
+from brainrun.truenorth.gather import gathered, gathered_cores, gathered_raster
 from brainrun.truenorth.graph import CoreGraph, InputPort
+from brainrun.truenorth.share import even_share
 from brainrun.truenorth.simulate import Arrivals, Departures, Outcome, Raster, Simulator
 
 _SAMPLES_AT_ONCE = 512
@@ -67,28 +70,37 @@ def deployed(plan: CorePlan, files: Mapping[str, bytes], where: str) -> Deployed
 
 
 class Runner:
-    """Takes samples through the cores. Close it, or use it in a `with`."""
+    """Takes samples through the cores of all ranks; what comes of it, rank 0 has. Close it, or use it in a `with`."""
 
-    def __init__(self, network: Deployed, threads: int) -> None:
+    def __init__(self, network: Deployed, threads: int | None, world: World, where: str) -> None:
+        """`threads` a rank, or as many as it has cores; `where` names the network in messages."""
         self.network = network
         self._ports = {port.name: port for port in network.graph.inputs}
-        self._simulator = Simulator(circuit(network.graph), threads=threads)
+        self._world = world
+        cores = world.cores()
+        with agreed(world):
+            share = even_share(len(network.graph.cores), world.size, world.rank, where)
+        self._post = world.post()
+        part = circuit(network.graph, share.cores)
+        self._simulator = Simulator(part, threads=threads or len(cores), cores=cores, share=share, post=self._post)
 
     def __enter__(self) -> Runner:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._simulator.close()
+        if self._post is not None:
+            self._post.close()
 
     @property
     def core_spikes(self) -> NDArray[np.int64]:
         """`[cores]`: spikes of each core's neurons since the beginning."""
-        return self._simulator.core_spikes
+        return gathered_cores(self._world, self._simulator.core_spikes)
 
     @property
     def core_events(self) -> NDArray[np.int64]:
         """`[cores]`: synaptic events of each core since the beginning."""
-        return self._simulator.core_events
+        return gathered_cores(self._world, self._simulator.core_events)
 
     def batches(self, dataset: Dataset, drawn: int = 0) -> Iterator[Batch]:
         """All samples of a data set, in order; every spike is drawn until the first `drawn` of them are through."""
@@ -132,7 +144,8 @@ class Runner:
             begun.synaptic_events + rest.synaptic_events,
             begun.seconds + rest.seconds,
         )
-        return outcome, Raster(raster.ticks - first, raster.cores, raster.neurons)
+        raster = gathered_raster(self._world, raster)
+        return gathered(self._world, outcome), Raster(raster.ticks - first, raster.cores, raster.neurons)
 
     def _arrivals(self, values: Mapping[str, NDArray[Any]], first: int) -> Arrivals:
         """Every encoder's spikes, at the ticks in which the layers that read them look."""

@@ -34,7 +34,7 @@ def sequence() -> NDArray[np.uint16]:
     return states
 
 
-def first_places(seed: int, cores: int) -> NDArray[np.int32]:
+def first_places(seed: int, cores: range) -> NDArray[np.int32]:
     """`[cores]`: the place in the sequence at which each core starts, a function of seed and core alone."""
-    words, *_ = block(seed, stream_of("truenorth"), 0, 0, np.arange(cores))
+    words, *_ = block(seed, stream_of("truenorth"), 0, 0, np.arange(cores.start, cores.stop))
     return (words % np.uint32(PERIOD)).astype(np.int32)

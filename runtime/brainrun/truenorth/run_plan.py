@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainrun.errors import PlanError, RunError
+from brainrun.mesh import World, agreed
 from brainrun.options import RunOptions
 from brainrun.plan.cores import CorePlan
 from brainrun.plan.store import read_core_plan
-from brainrun.pool import usable_cores
 from brainrun.progress import open_watch
-from brainrun.run import wanted_datasets
+from brainrun.run import ended, wanted_datasets
 from brainrun.run_folder import open_run_folder
 from brainrun.truenorth.activity import Recording, RoleActivity, packed, samples_to_record, write_activity
 from brainrun.truenorth.deployed import Batch, Deployed, Runner, deployed
@@ -38,8 +38,43 @@ class Account:
     seconds: float
 
 
-def run_core_plan(options: RunOptions) -> int:
-    """Evaluate or predict; the exit status. RunError: another mode, or a plan or data at fault."""
+def run_core_plan(options: RunOptions, world: World) -> int:
+    """Evaluate or predict on this rank; its exit status. Rank 0 alone prints and writes."""
+    return ended(world, lambda: _run(options, world))
+
+
+def _run(options: RunOptions, world: World) -> None:
+    with agreed(world):
+        network = _network(options)
+        datasets = wanted_datasets(network.plan, options)
+    plan = network.plan
+    watch = open_watch(options.show if world.rank == 0 else "nothing")
+    accounts, activities = {}, []
+    recorded = options.run_folder if options.mode == "eval" else None
+    drawn = 0 if recorded is None else samples_to_record(plan, len(network.graph.cores))
+    with Runner(network, options.threads, world, str(options.plan)) as runner:
+        for role, dataset in datasets.items():
+            before = runner.core_spikes, runner.core_events
+            batches = list(runner.batches(dataset, drawn))
+            account = accounts[role] = _account(batches)
+            if options.mode == "eval":
+                watch.say(_said(role, account, plan, network))
+                activities.append(_activity(role, account, batches[0], runner, before))
+                continue
+            with agreed(world):
+                if world.rank == 0:
+                    watch.say(_predicted(options, plan, np.concatenate([batch.scores for batch in batches])))
+    with agreed(world):
+        if world.rank == 0 and recorded is not None:
+            path = write_activity(recorded, plan, tuple(activities))
+            watch.say(f"each core's work in {path}")
+        if world.rank == 0 and options.json is not None:
+            facts = msgspec.json.encode(_facts(accounts, network))
+            _write(options.json, msgspec.json.format(facts, indent=1) + b"\n")
+
+
+def _network(options: RunOptions) -> Deployed:
+    """The plan's network, which can do what is asked. RunError: it cannot, or is broken."""
     plan, files = read_core_plan(options.plan)
     if options.mode not in ("eval", "predict"):
         raise PlanError(
@@ -54,31 +89,14 @@ def run_core_plan(options: RunOptions) -> int:
     network = deployed(plan, files, str(options.plan))
     for violation in broken_rules(network.graph):
         raise PlanError(f"breaks a rule of cores: {violation}", where=str(options.plan), remedy="compile it again")
-    watch = open_watch(options.show)
-    datasets = wanted_datasets(plan, options)
-    threads = options.threads or len(usable_cores())
-    accounts, activities = {}, []
-    folder = options.run_folder if options.mode == "eval" else None
-    drawn = 0 if folder is None else samples_to_record(plan, len(network.graph.cores))
-    with Runner(network, threads) as runner:
-        for role, dataset in datasets.items():
-            before = runner.core_spikes, runner.core_events
-            batches = list(runner.batches(dataset, drawn))
-            account = accounts[role] = _account(batches)
-            if options.mode == "predict":
-                path = open_run_folder(options.run_folder, plan.name) / f"{plan.scores}.npy"
-                scores = np.concatenate([batch.scores for batch in batches])
-                _save(path, scores)
-                watch.say(f"{len(scores)} predictions in {path}")
-            else:
-                watch.say(_said(role, account, plan, network))
-                activities.append(_activity(role, account, batches[0], runner, before))
-    if folder is not None:
-        path = write_activity(folder, plan, tuple(activities))
-        watch.say(f"each core's work in {path}")
-    if options.json is not None:
-        _write(options.json, msgspec.json.format(msgspec.json.encode(_facts(accounts, network)), indent=1) + b"\n")
-    return 0
+    return network
+
+
+def _predicted(options: RunOptions, plan: CorePlan, scores: NDArray[np.float64]) -> str:
+    """Write the predictions, and say where they are."""
+    path = open_run_folder(options.run_folder, plan.name) / f"{plan.scores}.npy"
+    _save(path, scores)
+    return f"{len(scores)} predictions in {path}"
 
 
 def _account(batches: Sequence[Batch]) -> Account:

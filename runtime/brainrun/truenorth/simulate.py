@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainrun.kernels import KernelSource, cache_folder, compile_missing, load, open_cache
 from brainrun.native import Loader
-from brainrun.pool import CALL_WORDS, Pool, pool_source, usable_cores
-from brainrun.processor import this_processor
+from brainrun.pool import Pool, usable_cores
+from brainrun.truenorth.calls import Calls
 from brainrun.truenorth.circuit import Circuit
-from brainrun.truenorth.kernel.shape import GROUP, Control, Shape
-from brainrun.truenorth.kernel.tick import KERNEL, tick_source
-from brainrun.truenorth.tables import Tables, aligned
+from brainrun.truenorth.kernel.compiled import functions
+from brainrun.truenorth.kernel.shape import GROUP, Control
+from brainrun.truenorth.mail import Mail, Post
+from brainrun.truenorth.memory import aligned
+from brainrun.truenorth.share import Share
+from brainrun.truenorth.tables import Tables
 
 _MOST_DEPARTURES = 2**22
 _MOST_TICKS = 4096
-_RASTER_BYTES = 2**28
-_WORD_AXONS = 64
+_RASTER_BYTES = 2**24
+_TRACE_BYTES = 2**24
+_DRAWN = (False, True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,38 +68,59 @@ class Outcome:
     """What the ticks took, without making ready."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """A run, every neuron's spikes, and the potentials of neurons that were traced: `potentials[ticks, traced]`."""
+
+    outcome: Outcome
+    raster: Raster
+    potentials: NDArray[np.int32]
+    """After each tick."""
+
+
 NO_ARRIVALS = Arrivals(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32))
 
 
 class Simulator:
-    """Holds the cores' state, and moves it on. Close it, or use it in a `with`."""
+    """Holds the cores' state, and moves it on. Close it, or use it in a `with`.
 
-    def __init__(self, circuit: Circuit, *, threads: int = 1, cache: Path | None = None) -> None:
+    Threads stay on `cores`, or on those that the process may use. On several ranks, `circuit` is that of a share of the
+    cores, and `post` reaches the others; all ranks then run, draw and watch alike, and each has what came of its own
+    cores, under their numbers in the whole network.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        *,
+        threads: int = 1,
+        cores: Sequence[int] = (),
+        cache: Path | None = None,
+        share: Share | None = None,
+        post: Post | None = None,
+    ) -> None:
         self.circuit = circuit
         self.tick = 0
-        self._axons = -(-circuit.axons // _WORD_AXONS) * _WORD_AXONS
-        self._tables = Tables(circuit, self._axons)
+        self._share = share or Share((0, circuit.cores), 0)
         self._groups = -(-circuit.cores // GROUP)
         self._threads = max(1, min(threads, self._groups))
-        shape = Shape(
-            self._axons,
-            circuit.neurons,
-            circuit.types,
-            circuit.slots,
-            circuit.potential_bits < 32,
-            self._threads > 1,
-            self._tables.variants,
-        )
+        self._tables = Tables(circuit, self._share, shared=self._threads > 1)
+        self._axons = self._tables.shape.axons
+        self._mail = None if post is None else self._opened(post)
+        self._blocks = {draw: self._block(draw) if post is None else post.least(self._block(draw)) for draw in _DRAWN}
         self._loader = Loader()
-        kernel, pool = self._compiled(shape, cache)
-        self._kernel = kernel
+        self._functions = functions(self._tables.shape, cache, self._loader)
         self._control = aligned(Control.WORDS.value, np.int64)
         self._ring = aligned(circuit.slots * circuit.cores * self._axons // 8, np.uint8)
         self._order = self._dealt_groups()
         self._wire()
-        cores = usable_cores()
-        self._pool = Pool(pool, self._threads, cores=cores[: self._threads] if self._threads > 1 else ())
-        self._leaving = int(np.count_nonzero(circuit.target_cores == -2))
+        kept = tuple(cores or usable_cores())[: self._threads]
+        self._pool = Pool(self._functions.pool, self._threads, cores=kept if self._threads == len(kept) > 1 else ())
+
+    def _opened(self, post: Post) -> Mail:
+        targets, bounds = self._tables.targets, self._share.bounds
+        slot_bits = [(end - first) * self._axons for first, end in pairwise(bounds)]
+        return Mail(post, targets.senders, post.least(targets.least_delay), slot_bits)
 
     def __enter__(self) -> Simulator:
         return self
@@ -113,38 +136,49 @@ class Simulator:
 
     def run(self, ticks: int, arrivals: Arrivals = NO_ARRIVALS) -> Outcome:
         """Move on by so many ticks; arrivals count ticks as `tick` does, and those before or after are left out."""
-        outcome, _ = self._run(ticks, arrivals, draw=False)
-        return outcome
+        return self._run(ticks, arrivals, draw=False, traced=()).outcome
 
     def draw(self, ticks: int, arrivals: Arrivals = NO_ARRIVALS) -> tuple[Outcome, Raster]:
         """The same, with every neuron's spikes."""
-        return self._run(ticks, arrivals, draw=True)
+        watched = self._run(ticks, arrivals, draw=True, traced=())
+        return watched.outcome, watched.raster
+
+    def watch(self, ticks: int, arrivals: Arrivals, traced: Sequence[tuple[int, int]]) -> Watched:
+        """The same, with the potentials of neurons `traced`, each a core and a neuron of it, after every tick."""
+        return self._run(ticks, arrivals, draw=True, traced=traced)
 
     def potentials(self) -> NDArray[np.int32]:
-        """`[cores, neurons]`: the membrane potentials after the last tick."""
+        """`[cores, neurons]`: the membrane potentials of the share's cores after the last tick."""
         return self._tables.potentials()
 
     @property
     def core_spikes(self) -> NDArray[np.int64]:
-        """`[cores]`: spikes of each core's neurons since the beginning."""
+        """`[cores]`: spikes of the neurons of each of the share's cores since the beginning."""
         return self._tables.core_spikes.copy()
 
     @property
     def core_events(self) -> NDArray[np.int64]:
-        """`[cores]`: synaptic events of each core since the beginning."""
+        """`[cores]`: synaptic events of each of the share's cores since the beginning."""
         return self._tables.core_events.copy()
 
-    def _run(self, ticks: int, arrivals: Arrivals, *, draw: bool) -> tuple[Outcome, Raster]:
-        block = self._block(draw)
+    def _run(self, ticks: int, arrivals: Arrivals, *, draw: bool, traced: Sequence[tuple[int, int]]) -> Watched:
+        block = self._blocks[draw]
+        if traced:
+            block = min(block, max(1, _TRACE_BYTES // (4 * len(traced))))
         spikes, events = int(self._tables.core_spikes.sum()), int(self._tables.core_events.sum())
         departures: list[NDArray[np.int64]] = []
         rasters: list[Raster] = []
+        here = [number for number, (core, _) in enumerate(traced) if core in self._share.cores]
+        places = np.array([self._place_of(*traced[number]) for number in here], np.int64).reshape(-1, 2)
+        trace = np.zeros((ticks, len(here)), np.int32)
         seconds = 0.0
         done = 0
         while done < ticks:
             count = min(block, ticks - done)
             raster = self._raster(count) if draw else None
-            seconds += self._advance(count, arrivals, departures, raster)
+            rows = trace[done : done + count]
+            calls = Calls(self._functions, self._control, self._groups, places, rows, self._mail)
+            seconds += self._advance(count, arrivals, departures, raster, calls)
             if raster is not None:
                 rasters.append(self._drawn(raster, self.tick - count))
             done += count
@@ -154,7 +188,12 @@ class Simulator:
             int(self._tables.core_events.sum()) - events,
             seconds,
         )
-        return outcome, _joined(rasters)
+        potentials = np.zeros((ticks, len(traced)), np.int32)
+        potentials[:, here] = trace
+        return Watched(outcome, _joined(rasters), potentials)
+
+    def _place_of(self, core: int, neuron: int) -> tuple[int, int]:
+        return self._tables.place_of(core - self._share.first, neuron)
 
     def _advance(
         self,
@@ -162,21 +201,19 @@ class Simulator:
         arrivals: Arrivals,
         departures: list[NDArray[np.int64]],
         raster: NDArray[np.uint8] | None,
+        calls: Calls,
     ) -> float:
         """One block of ticks; the seconds it took."""
         first = self.tick
         starts = np.searchsorted(arrivals.ticks, np.arange(first, first + ticks + 1))
-        places = arrivals.cores.astype(np.int64) * self._axons + arrivals.axons
-        self._arrive_now(places[starts[0] : starts[1]])
+        cores = arrivals.cores[starts[0] : starts[-1]].astype(np.int64) - self._share.first
+        here = (cores >= 0) & (cores < self.circuit.cores)
+        places = (cores * self._axons + arrivals.axons[starts[0] : starts[-1]])[here]
+        starts = np.append(0, np.cumsum(here))[starts - starts[0]]
+        self._arrive_now(places[: starts[1]])
         # While tick t is computed, the input of t + 1 comes in; that of the block's last tick has nothing to bring.
         later = np.append(starts[1:], starts[-1]).astype(np.int64)
-        records = np.empty((max(1, self._leaving * ticks), 2), np.int64)
-        operands = np.empty((ticks, 2), np.int64)
-        operands[:, 0] = self._control.ctypes.data
-        operands[:, 1] = np.arange(ticks)
-        table = np.empty((ticks, CALL_WORDS), np.int64)
-        table[:] = (self._kernel, 0, self._groups, 1, 0)
-        table[:, 1] = operands.ctypes.data + np.arange(ticks) * operands.strides[0]
+        records = np.empty((max(1, self._tables.targets.leaving * ticks), 2), np.int64)
         control = self._control
         control[Control.FIRST_TICK] = first
         control[Control.DEPARTURES] = records.ctypes.data
@@ -184,9 +221,7 @@ class Simulator:
         control[Control.RASTER] = 0 if raster is None else raster.ctypes.data
         control[Control.INPUT_STARTS] = later.ctypes.data
         control[Control.INPUTS] = places.ctypes.data
-        began = perf_counter()
-        self._pool.run(table)
-        seconds = perf_counter() - began
+        seconds = calls.run(self._pool)
         self.tick = first + ticks
         departures.append(records[: int(control[Control.DEPARTED])].copy())
         return seconds
@@ -198,7 +233,7 @@ class Simulator:
 
     def _block(self, draw: bool) -> int:
         """So many ticks that records of departures and rasters stay small."""
-        block = min(_MOST_TICKS, max(1, _MOST_DEPARTURES // max(1, self._leaving)))
+        block = min(_MOST_TICKS, max(1, _MOST_DEPARTURES // max(1, self._tables.targets.leaving)))
         if draw:
             block = min(block, max(1, _RASTER_BYTES // (self.circuit.cores * self.circuit.neurons // 8)))
         return block
@@ -208,18 +243,9 @@ class Simulator:
 
     def _drawn(self, raster: NDArray[np.uint8], first: int) -> Raster:
         ticks, cores, neurons = np.nonzero(np.unpackbits(raster, axis=2, bitorder="little"))
-        return Raster(ticks + first, cores, neurons)
+        return Raster(ticks + first, cores + self._share.first, neurons)
 
     # ---- making ready ----
-
-    def _compiled(self, shape: Shape, folder: Path | None) -> tuple[int, int]:
-        kernel = KernelSource(KERNEL, "llvm", tick_source(shape), f"{KERNEL}.ll")
-        sources = (kernel, pool_source())
-        processor = this_processor()
-        cache, _ = open_cache(folder or cache_folder(os.environ))
-        compile_missing(sources, processor, cache, member=0, members=1, processes=1)
-        addresses = load(sources, processor, cache, self._loader)
-        return addresses[KERNEL], addresses[pool_source().name]
 
     def _dealt_groups(self) -> NDArray[np.int64]:
         """Groups of cores in an order that deals neighbours to different threads, as they tend to be busy together."""
@@ -240,13 +266,16 @@ class Simulator:
             Control.MASKS: tables.masks,
             Control.CROSSBARS: tables.crossbars,
             Control.TYPES: tables.types,
-            Control.TARGETS: tables.targets,
+            Control.TARGETS: tables.targets.words,
+            Control.AWAY: tables.targets.away,
             Control.PLACES: tables.places,
             Control.SEQUENCE: tables.sequence,
             Control.CORE_SPIKES: tables.core_spikes,
             Control.CORE_EVENTS: tables.core_events,
             Control.ORDER: self._order,
         }
+        if self._mail is not None:
+            addresses[Control.PEERS] = self._mail.peers
         for word, array in addresses.items():
             control[word] = array.ctypes.data
 

@@ -6,99 +6,93 @@ as those of a repeated filter do, read the same memory, which then stays in cach
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from hashlib import blake2b
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainrun.truenorth.bounds import fit_narrow
-from brainrun.truenorth.circuit import NEVER, Circuit
-from brainrun.truenorth.kernel.shape import NOT_DELIVERED, Field, Flag, Mask, Variant
+from brainrun.truenorth.circuit import NEVER, Circuit, Kinds
+from brainrun.truenorth.kernel.shape import Field, Flag, Mask, Shape, Variant
 from brainrun.truenorth.lfsr import first_places, sequence
+from brainrun.truenorth.memory import Item, aligned
+from brainrun.truenorth.share import Share
+from brainrun.truenorth.targets import Targets
 
-_CACHE_LINE = 64
+_WORD_AXONS = 64
 
-Item = TypeVar("Item", bound=np.generic)
-
-
-def aligned(size: int, dtype: type[Item]) -> NDArray[Item]:
-    """An array of zeros that starts a cache line."""
-    item = np.dtype(dtype).itemsize
-    storage = np.zeros(size * item + _CACHE_LINE, np.uint8)
-    first = -storage.ctypes.data % _CACHE_LINE
-    return storage[first : first + size * item].view(dtype)
+_CORES_AT_ONCE = 1024
+"""Cores whose parameters are laid out as arrays before equal ones are found."""
 
 
 class _Rows(Generic[Item]):
-    """A table of distinct rows, each named by its place."""
+    """A table of distinct blocks of rows, each named by the place of its first row."""
 
     def __init__(self, length: int, dtype: type[Item]) -> None:
         self._length = length
         self._dtype = dtype
-        self._place: dict[bytes, int] = {}
+        self._known: dict[bytes, int] = {}
         self._blocks: list[NDArray[Item]] = []
         self._count = 0
 
-    def place(self, rows: NDArray[Any]) -> int:
-        """The place of the first of these rows, which stand one after the other."""
-        content = np.ascontiguousarray(rows, self._dtype)
-        key = content.tobytes()
-        if key not in self._place:
-            self._place[key] = self._count
-            self._blocks.append(content.reshape(-1, self._length))
-            self._count += len(self._blocks[-1])
-        return self._place[key]
+    def places(self, blocks: NDArray[Any]) -> list[int]:
+        """The place of each of `blocks[blocks, …]`, whose rows stand one after the other."""
+        content = np.ascontiguousarray(blocks, self._dtype).reshape(len(blocks), -1, self._length)
+        return [self._place(block) for block in content]
 
     def table(self) -> NDArray[Item]:
         """All rows."""
         table = aligned(max(1, self._count) * self._length, self._dtype)
-        for block, first in zip(self._blocks, self._place.values(), strict=True):
-            table[first * self._length : (first + len(block)) * self._length] = block.reshape(-1)
+        if self._blocks:
+            np.concatenate(self._blocks, out=table.reshape(-1, self._length))
         return table
+
+    def _place(self, block: NDArray[Item]) -> int:
+        key = _digest(block)
+        place = self._known.get(key)
+        if place is None:
+            place = self._known[key] = self._count
+            self._blocks.append(block.copy())
+            self._count += len(block)
+        return place
 
 
 class Tables:
     """What cores read and write, in the form the kernel wants, with everything equal stored once."""
 
-    def __init__(self, circuit: Circuit, axons: int) -> None:
+    def __init__(self, circuit: Circuit, share: Share, *, shared: bool) -> None:
         cores, neurons = circuit.cores, circuit.neurons
-        narrow = fit_narrow(circuit)
-        wide_rows, narrow_rows = _Rows(neurons, np.int32), _Rows(neurons, np.int16)
-        masks, crossbars = _Rows(neurons // 8, np.uint8), _Rows(axons * neurons // 8, np.uint8)
-        types = _Rows(axons, np.uint8)
+        self._circuit = circuit
+        variants, flags = _variants(circuit)
+        self.shape = _shape(circuit, variants, shared=shared, posts=share.members > 1)
+        axons = self.shape.axons
+        self._narrow: NDArray[np.bool_] = np.isin(variants, (Variant.NARROW, Variant.NARROW_RANDOM))
         self.descriptors = aligned(cores * Field.WORDS, np.uint32)
         descriptors = self.descriptors.reshape(cores, Field.WORDS)
-        self._circuit = circuit
-        self._narrow = np.zeros(cores, bool)
-        self._known: dict[tuple[bytes, bool], dict[Field, int]] = {}
-        used = {False: 0, True: 0}
-        for core in range(cores):
-            named = circuit.neuron_kinds[core]
-            variant, flags = _variant(circuit, named, bool(narrow[core]))
-            fits = variant in (Variant.NARROW, Variant.NARROW_RANDOM)
-            self._narrow[core] = fits
-            fields = self._fields(named, fits, narrow_rows if fits else wide_rows, masks)
-            fields |= {
-                Field.VARIANT: variant,
-                Field.FLAGS: flags,
-                Field.POTENTIAL: used[fits],
-                Field.CROSSBAR: crossbars.place(_padded(circuit.crossbar[core], axons)),
-                Field.TYPES: types.place(_padded(circuit.axon_types[core], axons)),
-            }
-            used[fits] += 1
-            for field, value in fields.items():
-                descriptors[core, field] = value
-        self.variants = tuple(Variant(value) for value in sorted(set(descriptors[:, Field.VARIANT].tolist())))
-        self.rows_16, self.rows_32 = narrow_rows.table(), wide_rows.table()
-        self.masks, self.crossbars, self.types = masks.table(), crossbars.table(), types.table()
-        self.potentials_16 = aligned(max(1, used[True]) * neurons, np.int16)
-        self.potentials_32 = aligned(max(1, used[False]) * neurons, np.int32)
-        first = circuit.kinds.potential[circuit.neuron_kinds]
-        self.potentials_16[: used[True] * neurons] = first[self._narrow].reshape(-1)
-        self.potentials_32[: used[False] * neurons] = first[~self._narrow].reshape(-1)
+        descriptors[:, Field.VARIANT] = variants
+        descriptors[:, Field.FLAGS] = flags
+        used = np.where(self._narrow, np.cumsum(self._narrow), np.cumsum(~self._narrow))
+        descriptors[:, Field.POTENTIAL] = used - 1
+        self.rows_16, self.rows_32, self.masks = self._parameters(descriptors)
+        types = _Rows(axons, np.uint8)
+        descriptors[:, Field.TYPES] = types.places(_padded(circuit.axon_types, axons))
+        self.types = types.table()
+        places, firsts = _crossbars(circuit)
+        descriptors[:, Field.CROSSBAR] = places
+        self.crossbars = aligned(len(firsts) * axons * neurons // 8, np.uint8)
+        distinct = self.crossbars.reshape(len(firsts), axons, neurons // 8)
+        for place, core in enumerate(firsts):
+            distinct[place, : circuit.axons] = circuit.crossbar[core]
+        first = circuit.kinds.potential
+        self.potentials_16 = aligned(max(1, int(self._narrow.sum())) * neurons, np.int16)
+        self.potentials_32 = aligned(max(1, int((~self._narrow).sum())) * neurons, np.int32)
+        for table, which in ((self.potentials_16, self._narrow), (self.potentials_32, ~self._narrow)):
+            if which.any():
+                table[:] = first[circuit.neuron_kinds[which]].reshape(-1)
         self.awake = np.ones(cores, np.uint8)
-        self.targets = _targets(circuit, axons)
-        self.places = first_places(circuit.seed, cores)
+        self.targets = Targets(circuit, self.shape, share)
+        self.places = first_places(circuit.seed, share.cores)
         self.sequence = np.concatenate([sequence(), sequence()[:neurons]])
         self.core_spikes = np.zeros(cores, np.int64)
         self.core_events = np.zeros(cores, np.int64)
@@ -112,31 +106,47 @@ class Tables:
             found[which] = table[: count * circuit.neurons].reshape(count, circuit.neurons)
         return found
 
-    def _fields(
-        self, named: NDArray[np.int32], narrow: bool, rows: _Rows[Any], masks: _Rows[np.uint8]
-    ) -> dict[Field, int]:
-        """Rows and masks of a core, as its neurons' kinds decide them."""
-        key = (named.tobytes(), narrow)
-        if key not in self._known:
-            kinds = self._circuit.kinds
+    def place_of(self, core: int, neuron: int) -> tuple[int, int]:
+        """Where a neuron's potential lies, and how many bytes it has."""
+        table = self.potentials_16 if self._narrow[core] else self.potentials_32
+        row = int(self.descriptors[core * Field.WORDS + Field.POTENTIAL])
+        return table.ctypes.data + (row * self._circuit.neurons + neuron) * table.itemsize, table.itemsize
+
+    def _parameters(
+        self, descriptors: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.uint8]]:
+        """The rows and masks of all cores, as their neurons' kinds decide them, and their places in the descriptors."""
+        kinds, neurons = self._circuit.kinds, self._circuit.neurons
+        rows_16, rows_32 = _Rows(neurons, np.int16), _Rows(neurons, np.int32)
+        of_width: dict[bool, _Rows[Any]] = {True: rows_16, False: rows_32}
+        masks = _Rows(neurons // 8, np.uint8)
+        of_kinds = _masks_of_kinds(kinds)
+        for narrow, rows in of_width.items():
             least, greatest = (-(2**15), 2**15 - 1) if narrow else (-NEVER, NEVER)
-            self._known[key] = {
-                Field.WEIGHTS: rows.place(kinds.weights[named].T),
-                Field.LEAK: rows.place(kinds.leak[named]),
-                Field.THRESHOLD: rows.place(np.minimum(kinds.threshold[named], greatest)),
-                Field.FLOOR: rows.place(np.maximum(kinds.floor[named], least)),
-                Field.FIRED_ADDS: rows.place(np.clip(kinds.fired_adds[named], least, greatest)),
-                Field.FLOORED_ADDS: rows.place(np.clip(kinds.floored_adds[named], least, greatest)),
-                Field.THRESHOLD_MASK: rows.place(kinds.threshold_mask[named]),
-                Field.MASKS: masks.place(_core_masks(self._circuit, named)),
+            fields = {
+                Field.WEIGHTS: kinds.weights,
+                Field.LEAK: kinds.leak,
+                Field.THRESHOLD: np.minimum(kinds.threshold, greatest),
+                Field.FLOOR: np.maximum(kinds.floor, least),
+                Field.FIRED_ADDS: np.clip(kinds.fired_adds, least, greatest),
+                Field.FLOORED_ADDS: np.clip(kinds.floored_adds, least, greatest),
+                Field.THRESHOLD_MASK: kinds.threshold_mask,
             }
-        return dict(self._known[key])
+            cores = np.flatnonzero(self._narrow == narrow)
+            for start in range(0, len(cores), _CORES_AT_ONCE):
+                some = cores[start : start + _CORES_AT_ONCE]
+                named = self._circuit.neuron_kinds[some]
+                for field, values in fields.items():
+                    # [cores, neurons], or [cores, neurons, types] with the neurons last.
+                    descriptors[some, field] = rows.places(np.moveaxis(values[named], 1, -1))
+                bits = np.packbits(np.moveaxis(of_kinds[named], 1, -1), axis=2, bitorder="little")
+                descriptors[some, Field.MASKS] = masks.places(bits)
+        return rows_16.table(), rows_32.table(), masks.table()
 
 
-def _core_masks(circuit: Circuit, named: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """`[masks, neurons / 8]`, in the order of `Mask`."""
-    kinds = circuit.kinds
-    of_neurons = {
+def _masks_of_kinds(kinds: Kinds) -> NDArray[np.bool_]:
+    """`[kinds, masks]`, in the order of `Mask`."""
+    masks = {
         Mask.FIRED_KEEPS: kinds.fired_keeps,
         Mask.FLOORED_KEEPS: kinds.floored_keeps,
         Mask.FLOOR_MOVES: kinds.floor_moves,
@@ -145,34 +155,54 @@ def _core_masks(circuit: Circuit, named: NDArray[np.int32]) -> NDArray[np.uint8]
         Mask.REVERSAL: kinds.leak_reversal,
         Mask.STOCHASTIC_LEAK: kinds.stochastic_leak,
     }
-    bits = [values[named] for _, values in sorted(of_neurons.items())]
-    bits += list(kinds.stochastic_weights[named].T)
-    return np.packbits(np.array(bits), axis=1, bitorder="little")
+    return np.column_stack([*(values for _, values in sorted(masks.items())), kinds.stochastic_weights])
 
 
-def _variant(circuit: Circuit, named: NDArray[np.int32], narrow: bool) -> tuple[Variant, int]:
-    """How a core is computed, and what it draws."""
-    kinds = circuit.kinds
-    present = np.unique(named)
-    draws_leak = bool(kinds.stochastic_leak[present].any())
-    draws_threshold = bool((kinds.threshold_mask[present] > 0).any())
-    flags = draws_leak * Flag.DRAWS_LEAK + draws_threshold * Flag.DRAWS_THRESHOLD
-    if draws_leak or kinds.stochastic_weights[present].any():
-        return Variant.SCALAR, flags
-    if narrow:
-        return (Variant.NARROW_RANDOM if draws_threshold else Variant.NARROW), flags
-    return Variant.WIDE, flags
+def _variants(circuit: Circuit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`[cores]` each: how a core is computed, and what it draws."""
+    kinds, named = circuit.kinds, circuit.neuron_kinds
+    draws_leak = kinds.stochastic_leak[named].any(axis=1)
+    draws_threshold = (kinds.threshold_mask[named] > 0).any(axis=1)
+    draws_weights = kinds.stochastic_weights[named].any(axis=(1, 2))
+    narrow = np.where(draws_threshold, Variant.NARROW_RANDOM.value, Variant.NARROW.value)
+    variants = np.where(fit_narrow(circuit), narrow, Variant.WIDE.value)
+    variants[draws_leak | draws_weights] = Variant.SCALAR
+    flags = np.where(draws_leak, Flag.DRAWS_LEAK.value, 0) + np.where(draws_threshold, Flag.DRAWS_THRESHOLD.value, 0)
+    return variants.astype(np.int64), flags.astype(np.int64)
 
 
-def _targets(circuit: Circuit, axons: int) -> NDArray[np.uint64]:
-    """`[cores * neurons]`: (axon's number among all axons, or output's) · 2⁸ + delay, delay 0 for an output."""
-    inside, out = circuit.target_cores >= 0, circuit.target_cores == -2
-    number = np.where(inside, circuit.target_cores.astype(np.uint64) * np.uint64(axons), np.uint64(0))
-    number += circuit.target_axons.astype(np.uint64)
-    target = number << np.uint64(8) | np.where(inside, circuit.delays, 0).astype(np.uint64)
-    return np.where(inside | out, target, np.uint64(NOT_DELIVERED)).reshape(-1)
+def _shape(circuit: Circuit, variants: NDArray[np.int64], *, shared: bool, posts: bool) -> Shape:
+    """What the code for this circuit depends on."""
+    return Shape(
+        axons=-(-circuit.axons // _WORD_AXONS) * _WORD_AXONS,
+        neurons=circuit.neurons,
+        types=circuit.types,
+        slots=circuit.slots,
+        saturates=circuit.potential_bits < 32,
+        shared=shared,
+        posts=posts,
+        variants=tuple(Variant(value) for value in np.unique(variants).tolist()),
+    )
+
+
+def _crossbars(circuit: Circuit) -> tuple[list[int], list[int]]:
+    """For each core the place of its crossbar among the distinct ones, and for each of those a core that has it."""
+    known: dict[bytes, int] = {}
+    firsts: list[int] = []
+    places = []
+    for core, crossbar in enumerate(circuit.crossbar):
+        place = known.setdefault(_digest(np.ascontiguousarray(crossbar)), len(firsts))
+        if place == len(firsts):
+            firsts.append(core)
+        places.append(place)
+    return places, firsts
+
+
+def _digest(content: NDArray[Any]) -> bytes:
+    """What stands for the content: no two that differ were ever found to have the same."""
+    return blake2b(content.data, digest_size=20).digest()
 
 
 def _padded(rows: NDArray[np.uint8], axons: int) -> NDArray[np.uint8]:
-    """The same with rows of zeros up to so many axons."""
-    return np.concatenate([rows, np.zeros((axons - len(rows), *rows.shape[1:]), np.uint8)])
+    """`[cores, axons]`: the same with zeros up to so many axons."""
+    return np.pad(rows, ((0, 0), (0, axons - rows.shape[1])))

@@ -18,7 +18,7 @@ class Plain:
 
     def __init__(self, graph: CoreGraph) -> None:
         self.graph = graph
-        self.place = [int(place) for place in first_places(graph.seed, len(graph.cores))]
+        self.place = [int(place) for place in first_places(graph.seed, range(len(graph.cores)))]
         self.arriving = [[set() for _ in graph.cores] for _ in range(SLOTS)]
         self.potential = [
             [graph.neurons[kind].potential if kind != NO_NEURON else 0 for kind in core.kinds] for core in graph.cores

@@ -161,7 +161,6 @@ def test_a_broken_model_is_one_line_and_status_1(folder, capsys):
         (["m.json"], "--ticks is missing: for how long should m.json run?"),
         (["m.json", "--ticks", "0"], "argument --ticks: 0 is not at least 1"),
         (["m.json", "--ticks", "5", "--epochs", "2"], "--epochs is for plans, and m.json is a network on cores"),
-        (["m.json", "--ticks", "5", "-n", "2"], "-n is for plans, and m.json is a network on cores"),
         (["m.json", "--ticks", "5", "--run-dir", "a"], "--run-dir is for plans, and m.json is a network on cores"),
         (["m.json", "--ticks", "5", "--output", "a.txt"], "--output a.txt should end in .csv or .sfcp"),
         (["m.json", "--ticks", "5", "--input-map", "a"],

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from brainrun.truenorth.kernel.shape import NOT_DELIVERED, Control, Field, Shape, addresses, field_index
+from brainrun.truenorth.kernel.shape import (
+    PEER_WORDS,
+    REMOTE_MEMBER,
+    REMOTE_NUMBER,
+    Control,
+    Field,
+    Shape,
+    addresses,
+    field_index,
+)
+
+TAKE = "truenorth_take"
 
 
 def set_bit(shape: Shape, number: str, ring: str) -> Iterator[str]:
@@ -30,41 +41,52 @@ def slot_of(shape: Shape, name: str, tick: str) -> Iterator[str]:
 
 
 def fetch(shape: Shape) -> Iterator[str]:
-    """Ask memory for the rows of the crossbar that a core is about to read."""
+    """Ask memory for what a core is about to read: the rows of its crossbar that spikes come to.
+
+    By loads whose values nobody wants, since a prefetch may be dropped where the address's page is not in the TLB, and
+    crossbars are too large for that.
+    """
     yield "define internal void @fetch(i64 %core, ptr %slot, ptr %control) {"
     yield "entry:"
+    yield f"  %active.offset = mul i64 %core, {shape.axons // 8}"
+    yield "  %active = getelementptr i8, ptr %slot, i64 %active.offset"
+    yield from addresses([Control.AWAKE])
+    yield "  %awake.at = getelementptr i8, ptr %awake, i64 %core"
+    yield "  %awake.byte = load i8, ptr %awake.at"
+    some = "%awake.wide"
+    yield "  %awake.wide = zext i8 %awake.byte to i64"
+    for k in range(shape.axons // 64):
+        yield f"  %word{k}.at = getelementptr i64, ptr %active, i64 {k}"
+        yield f"  %word{k} = load i64, ptr %word{k}.at"
+        yield f"  %some{k} = or i64 {some}, %word{k}"
+        some = f"%some{k}"
+    yield f"  %asleep = icmp eq i64 {some}, 0"
+    yield "  br i1 %asleep, label %end, label %busy"
+    yield "busy:"
     yield from addresses([Control.DESCRIPTORS, Control.CROSSBARS])
     yield f"  %descriptor.offset = mul i64 %core, {Field.WORDS.value * 4}"
     yield "  %descriptor = getelementptr i8, ptr %descriptors, i64 %descriptor.offset"
     yield from field_index(Field.CROSSBAR)
     yield f"  %crossbar.offset = mul i64 %crossbar.index, {shape.axons * shape.neurons // 8}"
     yield "  %crossbar.rows = getelementptr i8, ptr %crossbars, i64 %crossbar.offset"
-    yield f"  %active.offset = mul i64 %core, {shape.axons // 8}"
-    yield "  %active = getelementptr i8, ptr %slot, i64 %active.offset"
-    yield "  br label %words"
-    yield "words:"
-    yield "  %k = phi i64 [ 0, %entry ], [ %k.next, %words.end ]"
-    yield "  %word.at = getelementptr i64, ptr %active, i64 %k"
-    yield "  %word = load i64, ptr %word.at"
-    yield "  br label %bits"
-    yield "bits:"
-    yield "  %left = phi i64 [ %word, %words ], [ %left.next, %row ]"
-    yield "  %none = icmp eq i64 %left, 0"
-    yield "  br i1 %none, label %words.end, label %row"
-    yield "row:"
-    yield "  %bit = call i64 @llvm.cttz.i64(i64 %left, i1 true)"
-    yield "  %k.axons = shl i64 %k, 6"
-    yield "  %axon = add i64 %k.axons, %bit"
-    yield "  %left.less = sub i64 %left, 1"
-    yield "  %left.next = and i64 %left, %left.less"
-    yield f"  %row.offset = mul i64 %axon, {shape.neurons // 8}"
-    yield "  %row.at = getelementptr i8, ptr %crossbar.rows, i64 %row.offset"
-    yield "  call void @llvm.prefetch.p0(ptr %row.at, i32 0, i32 3, i32 1)"
-    yield "  br label %bits"
-    yield "words.end:"
-    yield "  %k.next = add i64 %k, 1"
-    yield f"  %more = icmp slt i64 %k.next, {shape.axons // 64}"
-    yield "  br i1 %more, label %words, label %end"
+    for k in range(shape.axons // 64):
+        before = f"after{k - 1}" if k else "busy"
+        yield f"  br label %words{k}"
+        yield f"words{k}:"
+        yield f"  %left{k} = phi i64 [ %word{k}, %{before} ], [ %left{k}.next, %row{k} ]"
+        yield f"  %none{k} = icmp eq i64 %left{k}, 0"
+        yield f"  br i1 %none{k}, label %after{k}, label %row{k}"
+        yield f"row{k}:"
+        yield f"  %bit{k} = call i64 @llvm.cttz.i64(i64 %left{k}, i1 true)"
+        yield f"  %axon{k} = add i64 {64 * k}, %bit{k}"
+        yield f"  %left{k}.less = sub i64 %left{k}, 1"
+        yield f"  %left{k}.next = and i64 %left{k}, %left{k}.less"
+        yield f"  %row{k}.offset = mul i64 %axon{k}, {shape.neurons // 8}"
+        yield f"  %row{k}.at = getelementptr i8, ptr %crossbar.rows, i64 %row{k}.offset"
+        yield f"  %row{k}.touched = load volatile i8, ptr %row{k}.at"
+        yield f"  br label %words{k}"
+        yield f"after{k}:"
+    yield "  br label %end"
     yield "end:"
     yield "  ret void"
     yield "}"
@@ -79,7 +101,7 @@ def deliver(shape: Shape) -> Iterator[str]:
     """
     yield "define internal void @deliver(ptr %list, i64 %count, i64 %now, i64 %stride, ptr %ring, ptr %control) {"
     yield "entry:"
-    yield from addresses([Control.TARGETS, Control.DEPARTURES])
+    yield from addresses([Control.TARGETS, Control.DEPARTURES, Control.AWAY, Control.PEERS])
     yield "  br label %look"
     yield "look:"
     yield "  %n = phi i64 [ 0, %entry ], [ %n.next, %looked ]"
@@ -90,15 +112,23 @@ def deliver(shape: Shape) -> Iterator[str]:
     yield "  %n.next = add i64 %n, 1"
     yield "  %place.at = getelementptr i64, ptr %list, i64 %n"
     yield "  %place = load i64, ptr %place.at"
-    yield "  %target.at = getelementptr i64, ptr %targets, i64 %place"
-    yield "  %target = load i64, ptr %target.at"
-    yield "  %delay = and i64 %target, 255"
-    yield "  %number = lshr i64 %target, 8"
+    yield "  %target.at = getelementptr i32, ptr %targets, i64 %place"
+    yield "  %target.word = load i32, ptr %target.at"
+    yield "  %target = zext i32 %target.word to i64"
+    yield f"  %delay = and i64 %target, {shape.elsewhere}"
+    yield f"  %number = lshr i64 %target, {shape.delay_bits}"
+    yield "  %delay.less = sub i64 %delay, 1"
+    yield f"  %inside = icmp ult i64 %delay.less, {shape.elsewhere - 1}"
+    yield "  br i1 %inside, label %sent, label %special"
+    yield "special:"
     yield "  %leaves = icmp eq i64 %delay, 0"
-    yield "  br i1 %leaves, label %out, label %inside"
-    yield "inside:"
-    yield f"  %nowhere = icmp eq i64 %target, {NOT_DELIVERED - 2**64}"
-    yield "  br i1 %nowhere, label %looked, label %sent"
+    yield "  br i1 %leaves, label %out, label %elsewhere"
+    yield "elsewhere:"
+    if shape.posts:
+        yield "  %nowhere = icmp eq i32 %target.word, -1"
+        yield "  br i1 %nowhere, label %looked, label %posted"
+        yield from _post(shape)
+    yield "  br label %looked"
     yield "sent:"
     yield "  %arrival = add i64 %now, %delay"
     yield f"  %arrival.slot = urem i64 %arrival, {shape.slots}"
@@ -126,7 +156,8 @@ def deliver(shape: Shape) -> Iterator[str]:
     yield "  store i64 %number, ptr %record.pin.at"
     yield "  br label %looked"
     yield "looked:"
-    yield "  %kept.next = phi i64 [ %kept.more, %sent ], [ %kept, %inside ], [ %kept, %out ]"
+    posted = ", [ %kept, %posted ]" if shape.posts else ""
+    yield f"  %kept.next = phi i64 [ %kept.more, %sent ], [ %kept, %elsewhere ], [ %kept, %out ]{posted}"
     yield "  br label %look"
     yield "set:"
     yield "  %m = phi i64 [ 0, %look ], [ %m.next, %mark ]"
@@ -138,6 +169,78 @@ def deliver(shape: Shape) -> Iterator[str]:
     yield from set_bit(shape, "destined", "%ring")
     yield "  %m.next = add i64 %m, 1"
     yield "  br label %set"
+    yield "done:"
+    yield "  ret void"
+    yield "}"
+
+
+def _post(shape: Shape) -> Iterator[str]:
+    """Put a spike into the outbox of the rank that it is for, as the bit of that rank's ring that it sets."""
+    yield "posted:"
+    yield "  %away.at = getelementptr i64, ptr %away, i64 %number"
+    yield "  %away.word = load i64, ptr %away.at"
+    yield f"  %away.delay = and i64 %away.word, {2**REMOTE_MEMBER - 1}"
+    yield f"  %away.shifted = lshr i64 %away.word, {REMOTE_MEMBER}"
+    yield f"  %away.member = and i64 %away.shifted, {2 ** (REMOTE_NUMBER - REMOTE_MEMBER) - 1}"
+    yield f"  %away.number = lshr i64 %away.word, {REMOTE_NUMBER}"
+    yield f"  %peer.at = getelementptr [{PEER_WORDS} x i64], ptr %peers, i64 %away.member"
+    yield "  %slot.size = load i64, ptr %peer.at"
+    yield "  %outbox.at = getelementptr i64, ptr %peer.at, i64 1"
+    yield "  %outbox = load ptr, ptr %outbox.at"
+    yield "  %posts.at = getelementptr i64, ptr %peer.at, i64 2"
+    if shape.shared:
+        yield "  %posts = atomicrmw add ptr %posts.at, i64 1 monotonic"
+    else:
+        yield "  %posts = load i64, ptr %posts.at"
+        yield "  %posts.next = add i64 %posts, 1"
+        yield "  store i64 %posts.next, ptr %posts.at"
+    yield "  %there = add i64 %now, %away.delay"
+    yield f"  %there.slot = urem i64 %there, {shape.slots}"
+    yield "  %there.bits = mul i64 %there.slot, %slot.size"
+    yield "  %there.bit = add i64 %there.bits, %away.number"
+    yield "  %there.low = trunc i64 %there.bit to i32"
+    yield "  %letter.at = getelementptr i32, ptr %outbox, i64 %posts"
+    yield "  store i32 %there.low, ptr %letter.at"
+
+
+def take_source(shape: Shape) -> str:
+    """The LLVM IR of a module with the function `truenorth_take`, which sets the bits that other ranks sent.
+
+    Operands: 0 the table `Control`, 1 the inboxes, for each its address and how many bits came. Parts are inboxes.
+    """
+    return "\n".join(_take(shape)) + "\n"
+
+
+def _take(shape: Shape) -> Iterator[str]:
+    yield f"define void @{TAKE}(ptr %operands, i64 %begin, i64 %end) {{"
+    yield "entry:"
+    yield "  %control = load ptr, ptr %operands"
+    yield "  %boxes.at = getelementptr ptr, ptr %operands, i64 1"
+    yield "  %boxes = load ptr, ptr %boxes.at"
+    yield from addresses([Control.RING])
+    yield "  br label %next"
+    yield "next:"
+    yield "  %b = phi i64 [ %begin, %entry ], [ %b.next, %opened ]"
+    yield "  %more = icmp slt i64 %b, %end"
+    yield "  br i1 %more, label %box, label %done"
+    yield "box:"
+    yield "  %b.next = add i64 %b, 1"
+    yield "  %box.at = getelementptr [2 x i64], ptr %boxes, i64 %b"
+    yield "  %letters = load ptr, ptr %box.at"
+    yield "  %count.at = getelementptr i64, ptr %box.at, i64 1"
+    yield "  %count = load i64, ptr %count.at"
+    yield "  br label %opened"
+    yield "opened:"
+    yield "  %n = phi i64 [ 0, %box ], [ %n.next, %letter ]"
+    yield "  %some = icmp slt i64 %n, %count"
+    yield "  br i1 %some, label %letter, label %next"
+    yield "letter:"
+    yield "  %letter.at = getelementptr i32, ptr %letters, i64 %n"
+    yield "  %letter.word = load i32, ptr %letter.at"
+    yield "  %bit = zext i32 %letter.word to i64"
+    yield from set_bit(shape, "bit", "%ring")
+    yield "  %n.next = add i64 %n, 1"
+    yield "  br label %opened"
     yield "done:"
     yield "  ret void"
     yield "}"

@@ -10,8 +10,17 @@ from math import gcd
 GROUP = 8
 """Cores that one part of the kernel takes."""
 
-NOT_DELIVERED = 2**64 - 1
-"""The target of a neuron whose spikes nobody receives."""
+LINE_BYTES = 64
+"""Of a cache line."""
+
+TARGET_BITS = 32
+"""Of a neuron's target: a delay (`Shape.delay_bits`) and a number."""
+
+REMOTE_MEMBER, REMOTE_NUMBER = 8, 24
+"""Where, in the 64 bits for an axon of another rank, that rank and the axon's number begin; below them is the delay."""
+
+PEER_WORDS = 8
+"""Of each rank in the table of `PEERS`: bits of a slot of its ring, its outbox, and how many spikes are in it."""
 
 
 class Control(IntEnum):
@@ -39,6 +48,8 @@ class Control(IntEnum):
     CORE_SPIKES = 19
     CORE_EVENTS = 20
     ORDER = 21
+    PEERS = 22
+    AWAY = 23
     DEPARTED = 24
     """How many spikes have gone out in this block; a cache line of its own."""
     WORDS = 32
@@ -112,8 +123,20 @@ class Shape:
     saturates: bool
     shared: bool
     """Whether other threads deliver spikes at the same time."""
+    posts: bool
+    """Whether spikes go to other ranks."""
     variants: tuple[Variant, ...]
     """Those that the circuit needs."""
+
+    @property
+    def delay_bits(self) -> int:
+        """The low bits of a target: ticks to arrival at an axon, 0 where its number is an output's."""
+        return self.slots.bit_length()
+
+    @property
+    def elsewhere(self) -> int:
+        """Stands in place of a delay where the number is a place among axons of other ranks, or all ones: nowhere."""
+        return (1 << self.delay_bits) - 1
 
     @property
     def panel(self) -> int:

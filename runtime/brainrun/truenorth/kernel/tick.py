@@ -30,7 +30,8 @@ def tick_source(shape: Shape) -> str:
                 parts.append("\n".join(scalar(shape)))
             case _:
                 parts.append("\n".join(vectors(shape, variant)))
-    parts += ["\n".join(fetch(shape)), "\n".join(deliver(shape)), "\n".join(_core(shape)), "\n".join(_tick(shape))]
+    functions = (fetch(shape), _fetch_group(), deliver(shape), _core(shape), _tick(shape))
+    parts += ["\n".join(function) for function in functions]
     return "\n\n".join(parts) + "\n"
 
 
@@ -123,7 +124,7 @@ def _core(shape: Shape) -> Iterator[str]:
     yield "  %n.neurons = shl i64 %n, 5"
     yield "  %neuron = add i64 %n.neurons, %bit"
     yield "  %place = add i64 %core.neurons, %neuron"
-    yield "  %target.at = getelementptr i64, ptr %targets, i64 %place"
+    yield "  %target.at = getelementptr i32, ptr %targets, i64 %place"
     yield "  call void @llvm.prefetch.p0(ptr %target.at, i32 0, i32 3, i32 1)"
     yield "  %list.at = getelementptr i64, ptr %list, i64 %after"
     yield "  store i64 %place, ptr %list.at"
@@ -180,34 +181,58 @@ def _tick(shape: Shape) -> Iterator[str]:
     yield "  %i.next = add i64 %i, 1"
     yield "  br label %arriving"
     yield "groups:"
-    yield "  %part = phi i64 [ %begin, %entry ], [ %begin, %arriving ], [ %part.next, %group.end ]"
+    yield "  call void @fetch_group(i64 %begin, i64 %end, i64 %cores, ptr %slot, ptr %control)"
+    yield "  br label %next.group"
+    yield "next.group:"
+    yield "  %part = phi i64 [ %begin, %groups ], [ %part.next, %group.end ]"
     yield "  %some = icmp slt i64 %part, %end"
     yield "  br i1 %some, label %group, label %done"
     yield "group:"
-    yield "  %order.at = getelementptr i64, ptr %order, i64 %part"
-    yield "  %group.number = load i64, ptr %order.at"
-    yield f"  %core.first = mul i64 %group.number, {GROUP}"
-    yield f"  %core.last = add i64 %core.first, {GROUP}"
-    yield "  %core.end = call i64 @llvm.smin.i64(i64 %core.last, i64 %cores)"
-    yield "  br label %fetch"
-    yield "fetch:"
-    yield "  %f = phi i64 [ %core.first, %group ], [ %f.next, %fetch ]"
-    yield "  call void @fetch(i64 %f, ptr %slot, ptr %control)"
-    yield "  %f.next = add i64 %f, 1"
-    yield "  %more = icmp slt i64 %f.next, %core.end"
-    yield "  br i1 %more, label %fetch, label %core"
+    yield "  %part.next = add i64 %part, 1"
+    yield "  call void @fetch_group(i64 %part.next, i64 %end, i64 %cores, ptr %slot, ptr %control)"
+    yield from _cores_of_group("%part")
+    yield "  br label %core"
     yield "core:"
-    yield "  %c = phi i64 [ %core.first, %fetch ], [ %c.next, %core ]"
-    yield "  %listed = phi i64 [ 0, %fetch ], [ %listed.next, %core ]"
+    yield "  %c = phi i64 [ %core.first, %group ], [ %c.next, %core ]"
+    yield "  %listed = phi i64 [ 0, %group ], [ %listed.next, %core ]"
     yield "  %listed.next = call i64 @core(i64 %c, ptr %slot, ptr %list, i64 %listed, i64 %tick, ptr %control)"
     yield "  %c.next = add i64 %c, 1"
     yield "  %again = icmp slt i64 %c.next, %core.end"
     yield "  br i1 %again, label %core, label %group.end"
     yield "group.end:"
     yield "  call void @deliver(ptr %list, i64 %listed.next, i64 %now, i64 %stride, ptr %ring, ptr %control)"
-    yield "  %part.next = add i64 %part, 1"
-    yield "  br label %groups"
+    yield "  br label %next.group"
     yield "done:"
     yield "  ret void"
     yield "}"
     yield "declare i64 @llvm.smin.i64(i64, i64)"
+
+
+def _cores_of_group(part: str) -> Iterator[str]:
+    """The cores of the group that stands at this place of the order, from the first to before the end."""
+    yield f"  %order.at = getelementptr i64, ptr %order, i64 {part}"
+    yield "  %group.number = load i64, ptr %order.at"
+    yield f"  %core.first = mul i64 %group.number, {GROUP}"
+    yield f"  %core.last = add i64 %core.first, {GROUP}"
+    yield "  %core.end = call i64 @llvm.smin.i64(i64 %core.last, i64 %cores)"
+
+
+def _fetch_group() -> Iterator[str]:
+    """Ask memory for a group of cores, if there is one: while the group before it is computed."""
+    yield "define internal void @fetch_group(i64 %part, i64 %end, i64 %cores, ptr %slot, ptr %control) {"
+    yield "entry:"
+    yield "  %some = icmp slt i64 %part, %end"
+    yield "  br i1 %some, label %group, label %done"
+    yield "group:"
+    yield from addresses([Control.ORDER])
+    yield from _cores_of_group("%part")
+    yield "  br label %fetch"
+    yield "fetch:"
+    yield "  %f = phi i64 [ %core.first, %group ], [ %f.next, %fetch ]"
+    yield "  call void @fetch(i64 %f, ptr %slot, ptr %control)"
+    yield "  %f.next = add i64 %f, 1"
+    yield "  %more = icmp slt i64 %f.next, %core.end"
+    yield "  br i1 %more, label %fetch, label %done"
+    yield "done:"
+    yield "  ret void"
+    yield "}"
