@@ -92,7 +92,7 @@ def _network(options: RunOptions) -> Deployed:
     return network
 
 
-def _predicted(options: RunOptions, plan: CorePlan, scores: NDArray[np.float64]) -> str:
+def _predicted(options: RunOptions, plan: CorePlan, scores: NDArray[np.float32]) -> str:
     """Write the predictions, and say where they are."""
     path = open_run_folder(options.run_folder, plan.name) / f"{plan.scores}.npy"
     _save(path, scores)
