@@ -55,7 +55,7 @@ def run_core_plan(options: RunOptions) -> int:
     for violation in broken_rules(network.graph):
         raise PlanError(f"breaks a rule of cores: {violation}", where=str(options.plan), remedy="compile it again")
     watch = open_watch(options.show)
-    datasets = wanted_datasets(plan, options)
+    datasets = wanted_datasets(plan, options.mode, options.data_folder or options.plan / plan.data_folder)
     threads = options.threads or len(usable_cores())
     accounts = {}
     with Runner(network, threads) as runner:
