@@ -30,6 +30,7 @@ examples:
   brainc graph lenet.brain -o lenet.svg            draw the layers
   brainc compile lenet.brain --data 2 --model 2    a plan for four ranks, lenet.plan
   brainc compile lenet.brain --set rate=0.1 --show graph --show partition
+  brainc export cores.plan --samples 10            a plan for cores as RANC's files, in cores.ranc
   brainc report lenet.plan                         what each rank holds, sends and waits for
   brainc report lenet.plan --html report.html
   brainc report lenet.plan --run runs/lenet-1      … and beside it what a recorded run has measured
@@ -105,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_source(graph)
     graph.add_argument("-o", dest="output", metavar="FILE", type=Path, help="the SVG file (NAME.svg)")
     _add_compile(commands)
+    _add_export(commands)
     report = _command(commands, "report", _report, "what a plan will do, before it is done")
     report.add_argument("plan", metavar="PLAN", type=Path)
     report.add_argument("--html", metavar="FILE", type=Path, help="write it as a page to look around in")
@@ -161,6 +163,15 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=[],
         help=f"print a level of the compilation: {', '.join(levels)}",
     )
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "export", _export, "write a plan for cores as RANC's files")
+    parser.add_argument("source", metavar="PLAN", type=Path, help="a plan whose target is truenorth")
+    parser.add_argument("-o", dest="output", metavar="FOLDER", type=Path, help="where the files go (NAME.ranc)")
+    packets = "so many samples of the plan's data as packets, one a tick (none)"
+    parser.add_argument("--samples", metavar="N", type=_count, default=0, help=packets)
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where data files are (what the plan says)")
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -273,6 +284,18 @@ def _compile(given: argparse.Namespace) -> int:
         print(f"# {level}\n{text}")
     mesh = plan.mesh
     print(f"{options.plan}: data {mesh.data} × model {mesh.model}; brainc report {options.plan} tells what it does")
+    return FINE
+
+
+def _export(given: argparse.Namespace) -> int:
+    from brainc.export import CONFIG_FILE, NETWORK_FILE, ExportOptions, InRanc, export_to_ranc
+
+    output = given.output or Path(f"{given.source.stem}.ranc")
+    written = export_to_ranc(ExportOptions(given.source, output, given.samples, given.data_dir))
+    if not isinstance(written, InRanc):
+        return _fail("\n".join(f"brainc: error: {given.source}: RANC cannot do it: {lack}" for lack in written))
+    command = f"brainrun {output / NETWORK_FILE} --ranc {output / CONFIG_FILE} --ticks {written.rows} --output rows.txt"
+    print(f"{output}: {written.cores} cores, decisions from row {written.first} on; {command} runs them")
     return FINE
 
 

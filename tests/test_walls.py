@@ -29,6 +29,7 @@ ORDER = (
     ("codegen", "truenorth"),
     ("report", "graph.draw", "settings"),
     ("pipeline",),
+    ("export",),
     ("cli",),
 )
 """The rooms of `brainc`, ground floor first: a module imports from its own floor and those below it.

@@ -68,7 +68,6 @@ class Runner:
 
     def __init__(self, network: Deployed, threads: int) -> None:
         self.network = network
-        self._ports = {port.name: port for port in network.graph.inputs}
         self._simulator = Simulator(circuit(network.graph), threads=threads)
 
     def __enter__(self) -> Runner:
@@ -85,10 +84,10 @@ class Runner:
 
     def _batch(self, dataset: Dataset, indices: NDArray[np.int64]) -> Batch:
         plan = self.network.plan
-        values = {fact.name: _values(dataset, fact, indices) for fact in plan.inputs if fact.name in dataset.inputs}
+        values = values_of(plan, dataset, indices)
         labels = values[plan.label][:, 0].astype(np.int64) if plan.label in values else np.zeros(0, np.int64)
         first, samples = self._simulator.tick, len(indices)
-        arrivals = self._arrivals(values, first)
+        arrivals = arrivals_of(self.network, values, first)
         ticks = (samples - 1) * plan.period + plan.latency + 1
         outcome = self._simulator.run(ticks, arrivals)
         fired = np.zeros((samples, self.network.matrix.shape[1]))
@@ -97,18 +96,25 @@ class Runner:
         fired[since[due] // plan.period, outcome.departures.pins[due]] = 1
         return Batch(fired @ self.network.matrix.T + self.network.offset, labels, ticks, outcome)
 
-    def _arrivals(self, values: Mapping[str, NDArray[Any]], first: int) -> Arrivals:
-        """Every encoder's spikes, at the ticks in which the layers that read them look."""
-        plan = self.network.plan
-        encoders = {encoder.name: encoder for encoder in plan.encoders}
-        parts = []
-        for feed in plan.feeds:
-            encoder = encoders[feed.encoder]
-            spikes = values[encoder.input] >= np.float32(encoder.threshold)
-            parts.append(_entering(spikes, feed, self._ports[feed.port], plan.period))
-        ticks, cores, axons = np.concatenate(parts, axis=1)
-        order = np.argsort(ticks, kind="stable")
-        return Arrivals(ticks[order] + first, cores[order].astype(np.int32), axons[order].astype(np.int32))
+
+def values_of(plan: CorePlan, dataset: Dataset, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """`[samples, features]` of each input that the data set has, as the network sees them."""
+    return {fact.name: _values(dataset, fact, indices) for fact in plan.inputs if fact.name in dataset.inputs}
+
+
+def arrivals_of(network: Deployed, values: Mapping[str, NDArray[Any]], first: int) -> Arrivals:
+    """Every encoder's spikes, at the ticks in which the layers that read them look; the first sample's from `first`."""
+    plan = network.plan
+    encoders = {encoder.name: encoder for encoder in plan.encoders}
+    ports = {port.name: port for port in network.graph.inputs}
+    parts = []
+    for feed in plan.feeds:
+        encoder = encoders[feed.encoder]
+        spikes = values[encoder.input] >= np.float32(encoder.threshold)
+        parts.append(_entering(spikes, feed, ports[feed.port], plan.period))
+    ticks, cores, axons = np.concatenate(parts, axis=1)
+    order = np.argsort(ticks, kind="stable")
+    return Arrivals(ticks[order] + first, cores[order].astype(np.int32), axons[order].astype(np.int32))
 
 
 def _entering(spikes: NDArray[np.bool_], feed: FeedFact, port: InputPort, period: int) -> NDArray[np.int64]:
