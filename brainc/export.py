@@ -1,4 +1,4 @@
-"""What do other programs read? A plan for cores becomes RANC's files."""
+"""What do other programs read? A plan for cores becomes RANC's files, a network of spikes a NIR graph."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from brainc.pipeline import constrained, units_of
+from brainc.settings.check import check_program
+from brainc.settings.options import CompileOptions
+from brainc.truenorth.nir.export import nir_graph, square_kernels
+from brainc.truenorth.nir.package import write_graph
+from brainlang import load_program
 from brainrun.errors import DataError, PlanError
 from brainrun.plan.store import read_core_plan
 from brainrun.run import wanted_datasets
@@ -20,13 +26,24 @@ NETWORK_FILE, CONFIG_FILE = "net.json", "config.json"
 
 
 @dataclass(frozen=True, slots=True)
-class ExportOptions:
-    """Everything `brainc export` is told. `samples` of the data become packets; `data_dir` None is the plan's own."""
+class RancOptions:
+    """What an export to RANC is told. `samples` of the data become packets; `data_dir` None is the plan's own."""
 
     source: Path
     output: Path
     samples: int = 0
     data_dir: Path | None = None
+
+
+def export_to_nir(options: CompileOptions, output: Path) -> bool:
+    """Write a `.brain` file's threshold units as a NIR graph; whether the package's check of types agrees with it.
+
+    BrainError: what is no unit, or has no counterpart. RunError: weights or package are missing, or nothing is written.
+    """
+    checked = check_program(load_program(options.source, dict(options.settings)), options)
+    units = units_of(constrained(checked), options)
+    write_graph(output, nir_graph(units))
+    return square_kernels(units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +56,7 @@ class InRanc:
     every: int
 
 
-def export_to_ranc(options: ExportOptions) -> InRanc | tuple[Violation, ...]:
+def export_to_ranc(options: RancOptions) -> InRanc | tuple[Violation, ...]:
     """Write a plan as a folder with RANC's two files, or say all that RANC's cores cannot do, and write nothing.
 
     PlanError: there is no plan for cores. DataError: its data is not there, or has fewer samples.
@@ -60,7 +77,7 @@ def export_to_ranc(options: ExportOptions) -> InRanc | tuple[Violation, ...]:
     return InRanc(len(network.graph.cores), rows, plan.latency + 1, plan.period)
 
 
-def _packets(network: Deployed, options: ExportOptions) -> Arrivals:
+def _packets(network: Deployed, options: RancOptions) -> Arrivals:
     """The spikes of the first samples that `brainrun --mode predict` would take."""
     plan = network.plan
     dataset = next(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +95,33 @@ def test_what_ranc_cannot_do_is_a_line_each(capsys: pytest.CaptureFixture[str]) 
     assert lines[0].startswith("brainc: error: net.plan: RANC cannot do it: R")
     assert all("RANC cannot do it: R" in line for line in lines)
     assert not Path("net.ranc").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("net.plan --from w.safetensors", "net.plan: has its weights and settings in its cores: give --from and --set"),
+        ("net.plan --format nir", "net.plan: is a plan, whose cores are layers no longer: give the .brain file"),
+        ("net.brain --format ranc", "net.brain: is no plan: compile it with --target truenorth first"),
+        ("net.brain --samples 3", "a NIR graph holds no data: leave out --samples and --data-dir"),
+        ("net.nir", "net.nir: is a NIR graph already: give a .brain file"),
+    ],
+)
+def test_what_does_not_go_together_is_one_message(words: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["export", *words.split()]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"brainc: error: {message}")
+    assert err.count("\n") == 1
+
+
+def test_without_the_package_nir_the_command_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "nir", None)
+    assert cli.main(["export", "net.brain"]) == 1
+    assert capsys.readouterr().err == (
+        "brainc: error: NIR graphs need the package nir, which is not installed: pip install 'brainc[nir]'\n"
+    )
 
 
 def test_a_plan_for_ranks_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
