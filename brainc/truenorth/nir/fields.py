@@ -16,7 +16,10 @@ from brainc.truenorth.nir.signals import Shaped, Spikes, three
 
 def shape_of(given: Any) -> Shaped:
     """The shape that a type of NIR stands for."""
-    return tuple(int(length) for length in np.asarray(given).reshape(-1))
+    shape = tuple(int(length) for length in np.asarray(given).reshape(-1))
+    if not shape or min(shape) < 1:
+        raise Refused(f"its shape is {list(shape)}", "give it one without the samples' axis")
+    return shape
 
 
 def finite(given: Any, what: str) -> NDArray[np.float64]:

@@ -121,6 +121,8 @@ class _Reader:
         match kind:
             case "Input":
                 self.signals[name] = Numbers(name, shape_of(node.input_type["input"]))
+                if given:
+                    raise Refused("an edge leads to it", "take the edge out")
             case "Threshold":
                 self._threshold(name, node, given)
             case "Flatten":
@@ -133,6 +135,8 @@ class _Reader:
                 self.signals[name] = self._pool(node, self._spikes(given), mean=kind == "AvgPool2d")
             case "Output":
                 self.decoders[name] = self._decode(self._summed(given))
+                if any(source == name for source, _ in self.edges):
+                    raise Refused("an edge leads away from it", "take the edge out")
             case _:
                 raise Refused(*OTHERS.get(kind, ("nothing of brainc does the same", MEANS)))
 
@@ -171,6 +175,8 @@ class _Reader:
         """Greater than a number is at least the next one of 32 bits."""
         if (thresholds != thresholds.flat[0]).any():
             raise Refused("the elements of an Input have unlike thresholds", "use one Threshold for each")
+        if abs(thresholds.flat[0]) >= np.finfo(np.float32).max:
+            raise Refused(f"{thresholds.flat[0]:g} is beyond numbers of 32 bits", "use a threshold within them")
         threshold = np.float32(thresholds.flat[0])
         if float(threshold) <= thresholds.flat[0]:
             threshold = np.nextafter(threshold, np.float32(np.inf))

@@ -14,12 +14,14 @@ from hypothesis import strategies as some
 
 from brainc.ir import spiking
 from brainc.ir.spiking import Encoder, SpikingGraph, Window
+from brainc.truenorth.cores import map_onto_cores
 from brainc.truenorth.nir.export import nir_graph, square_kernels
 from brainc.truenorth.nir.package import read_graph, write_graph
 from brainc.truenorth.nir.read import Imported, imported
+from brainc.truenorth.tiling import cut_layers
 from brainlang.diagnostics import BrainError
 
-from .networks import ORIGIN, graph, graphs, units
+from .networks import ORIGIN, decided, graph, graphs, units
 from .nir_plain import interpreted
 
 nir = pytest.importorskip("nir", reason="NIR graphs need the optional extra `nir`")
@@ -269,6 +271,19 @@ def test_a_circle_an_edge_to_nothing_and_no_output_are_refused() -> None:
         with pytest.raises(BrainError) as refused:
             imported("net", nir.NIRGraph(dict(nodes), edges, type_check=False), "net.nir")
         assert message in str(refused.value)
+
+
+def test_units_that_nobody_reads_go_onto_cores_too() -> None:
+    nodes = {"in": nir.Input(np.array([4])), "w": WEIGHTS, "fire": FIRE, "v": linear([1, 1]), "out": nir.Output([2])}
+    nodes["idle"] = nir.Threshold(np.array([1.5]))
+    edges = [("in", "w"), ("w", "fire"), ("fire", "out"), ("fire", "v"), ("v", "idle")]
+    found = imported("net", nir.NIRGraph(nodes, edges, type_check=False), "net.nir").units
+    assert [layer.name for layer in found.layers] == ["fire", "idle"]
+    assert found.decoder.layer == "fire"
+    mapped = map_onto_cores(found, *cut_layers(found))
+    given = np.random.default_rng(0).integers(0, 2, (SAMPLES, 4)).astype(np.float32)
+    spikes = spiking.evaluate(found, {"in": given})
+    assert np.array_equal(decided(mapped, spikes, SAMPLES, 1), spikes["fire"].reshape(SAMPLES, -1))
 
 
 def test_a_unit_that_always_or_never_fires_has_no_weights() -> None:
