@@ -30,6 +30,10 @@ examples:
   brainc graph lenet.brain -o lenet.svg            draw the layers
   brainc compile lenet.brain --data 2 --model 2    a plan for four ranks, lenet.plan
   brainc compile lenet.brain --set rate=0.1 --show graph --show partition
+  brainc export cores.plan --samples 10            a plan for cores as RANC's files, in cores.ranc
+  brainc export spikes.brain --from weights.safetensors
+                                                   a network of spikes as a NIR graph, spikes.nir
+  brainc compile spikes.nir --target truenorth     … and a NIR graph onto cores
   brainc report lenet.plan                         what each rank holds, sends and waits for
   brainc report lenet.plan --html report.html
   brainc report lenet.plan --run runs/lenet-1      … and beside it what a recorded run has measured
@@ -105,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_source(graph)
     graph.add_argument("-o", dest="output", metavar="FILE", type=Path, help="the SVG file (NAME.svg)")
     _add_compile(commands)
+    _add_export(commands)
     report = _command(commands, "report", _report, "what a plan will do, before it is done")
     report.add_argument("plan", metavar="PLAN", type=Path)
     report.add_argument("--html", metavar="FILE", type=Path, help="write it as a page to look around in")
@@ -125,8 +130,8 @@ def _command(
     return parser
 
 
-def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="FILE", type=Path, help="a .brain file")
+def _add_source(parser: argparse.ArgumentParser, what: str = "a .brain file") -> None:
+    parser.add_argument("source", metavar="FILE", type=Path, help=what)
     parser.add_argument(
         "--set",
         dest="settings",
@@ -140,7 +145,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 
 def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _command(commands, "compile", _compile, "compile a file to a plan")
-    _add_source(parser)
+    _add_source(parser, "a .brain file, or a .nir file for truenorth")
     parser.add_argument("-o", dest="output", metavar="PLAN", type=Path, help="the plan's folder (NAME.plan)")
     parser.add_argument("--data", metavar="D", type=_extent, help="replicas of the model, or auto")
     parser.add_argument("--model", metavar="M", type=_extent, help="ranks that share one model, or auto")
@@ -161,6 +166,20 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=[],
         help=f"print a level of the compilation: {', '.join(levels)}",
     )
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "export", _export, "write RANC's files from a plan, or a NIR graph from a .brain file")
+    _add_source(parser, "a plan whose target is truenorth, or a .brain file")
+    where = "the folder of RANC's files (NAME.ranc), or the NIR file (NAME.nir)"
+    parser.add_argument("-o", dest="output", metavar="FILE", type=Path, help=where)
+    parser.add_argument(
+        "--format", choices=("ranc", "nir"), help="what to write (ranc for a plan, nir for a .brain file)"
+    )
+    parser.add_argument("--from", dest="weights", metavar="FILE", type=Path, help="trained weights (nir)")
+    packets = "so many samples of the plan's data as packets, one a tick (ranc; none)"
+    parser.add_argument("--samples", metavar="N", type=_count, default=0, help=packets)
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where data files are (ranc; what the plan says)")
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -260,6 +279,8 @@ def _compile(given: argparse.Namespace) -> int:
         if level not in LEVELS[options.target]:
             of_target = ", ".join(LEVELS[options.target])
             raise PlanError(f"the target {options.target} has no level {level}", remedy=f"it has {of_target}")
+    if options.source.suffix == ".nir":
+        return _compile_nir(options)
     if options.target == "truenorth":
         cores, onto = compile_file_onto_cores(options)
         for level, text in onto.texts:
@@ -273,6 +294,67 @@ def _compile(given: argparse.Namespace) -> int:
         print(f"# {level}\n{text}")
     mesh = plan.mesh
     print(f"{options.plan}: data {mesh.data} × model {mesh.model}; brainc report {options.plan} tells what it does")
+    return FINE
+
+
+def _compile_nir(options: CompileOptions) -> int:
+    from brainc.pipeline import compile_nir_file
+
+    where = str(options.source)
+    if options.target != "truenorth":
+        raise PlanError("is a NIR graph, which goes onto cores alone", where=where, remedy="use --target truenorth")
+    if options.weights is not None or options.settings:
+        raise PlanError("is a NIR graph with its own weights", where=where, remedy="leave out --from and --set")
+    if "graph" in options.show:
+        raise PlanError("is a NIR graph, and has no level graph", where=where, remedy="it has units, cores")
+    cores, onto = compile_nir_file(options)
+    for level, text in onto.texts:
+        print(f"# {level}\n{text}")
+    count = sum(layer.cores + layer.splitters for layer in cores.layers)
+    data = f"the arrays of {options.source.stem}.npz"
+    print(f"{options.plan}: {count} cores; brainrun --mode predict {options.plan} runs them on {data}")
+    return FINE
+
+
+def _export(given: argparse.Namespace) -> int:
+    is_plan = given.source.is_dir()
+    wanted = given.format or ("ranc" if is_plan else "nir")
+    if wanted == "nir" and is_plan:
+        remedy = "give the .brain file, and its weights with --from"
+        raise PlanError("is a plan, whose cores are layers no longer", where=str(given.source), remedy=remedy)
+    if wanted == "ranc" and given.source.is_file():
+        raise PlanError("is no plan", where=str(given.source), remedy="compile it with --target truenorth first")
+    if given.source.suffix == ".nir":
+        raise PlanError("is a NIR graph already", where=str(given.source), remedy="give a .brain file")
+    return _export_to_nir(given) if wanted == "nir" else _export_to_ranc(given)
+
+
+def _export_to_ranc(given: argparse.Namespace) -> int:
+    from brainc.export import CONFIG_FILE, NETWORK_FILE, InRanc, RancOptions, export_to_ranc
+
+    if given.weights is not None or given.settings:
+        remedy = "give --from and --set to brainc compile instead"
+        raise PlanError("has its weights and settings in its cores", where=str(given.source), remedy=remedy)
+    output = given.output or Path(f"{given.source.resolve().stem}.ranc")
+    written = export_to_ranc(RancOptions(given.source, output, given.samples, given.data_dir))
+    if not isinstance(written, InRanc):
+        return _fail("\n".join(f"brainc: error: {given.source}: RANC cannot do it: {lack}" for lack in written))
+    command = f"brainrun {output / NETWORK_FILE} --ranc {output / CONFIG_FILE} --ticks {written.rows} --output rows.txt"
+    print(f"{output}: {written.cores} cores, decisions from row {written.first} on; {command} runs them")
+    return FINE
+
+
+def _export_to_nir(given: argparse.Namespace) -> int:
+    from brainc.export import export_to_nir
+
+    if given.samples or given.data_dir is not None:
+        raise PlanError("a NIR graph holds no data", remedy="leave out --samples and --data-dir")
+    output = given.output or Path(f"{given.source.stem}.nir")
+    options = CompileOptions(given.source, weights=given.weights, settings=tuple(given.settings), target="truenorth")
+    checked = export_to_nir(options, output)
+    untrained = "" if options.weights else ", with weights that nothing has trained"
+    unchecked = "" if checked else "; read it with type_check=False, as nir takes all kernels for square"
+    print(f"{output}: NIR graph{untrained}{unchecked}")
     return FINE
 
 

@@ -21,6 +21,7 @@ from brainc.ir import tensor as ir_tensor
 from brainc.ir.graph import LayerGraph
 from brainc.ir.scheme import Auto, Scheme
 from brainc.ir.sharded import ShardedProgram
+from brainc.ir.spiking import SpikingGraph
 from brainc.ir.tensor import TensorProgram
 from brainc.machine import description
 from brainc.partition import apply
@@ -33,8 +34,11 @@ from brainc.settings.parallel import ParallelOptions
 from brainc.tensor.lower import lower
 from brainc.truenorth.assemble import Facts as CoreFacts
 from brainc.truenorth.assemble import assemble as assemble_cores
+from brainc.truenorth.assemble import multiply_adds, products, scores_of
 from brainc.truenorth.cores import map_onto_cores
 from brainc.truenorth.layers import spiking_graph
+from brainc.truenorth.nir.package import read_graph
+from brainc.truenorth.nir.read import imported
 from brainc.truenorth.place import hops, place, placed, reading_order, traffic
 from brainc.truenorth.tiling import cut_layers
 from brainc.truenorth.weights import first_weights, read_weights
@@ -43,7 +47,7 @@ from brainlang.diagnostics import BrainError, Diagnostic
 from brainlang.program import Program
 from brainrun.plan.cores import CorePlan
 from brainrun.plan.rules import broken_rules
-from brainrun.plan.schema import Choice, Plan
+from brainrun.plan.schema import Choice, DataSection, Field, InputFact, NpzSource, Plan
 from brainrun.plan.store import with_files, write_plan
 from brainrun.processor import this_processor
 from brainrun.truenorth.limits import NEURONS
@@ -93,10 +97,63 @@ def compile_onto_cores(program: Program, options: CompileOptions) -> OnCores:
     """
     checked = constrained(check_program(program, options))
     graph = checked.graph
+    units = units_of(checked, options)
+    network = _Network(
+        units=units,
+        data=checked.data,
+        inputs=input_facts(graph),
+        scores=scores_of(graph),
+        metric=graph.metrics[0].name if graph.metrics else "accuracy",
+        multiply_adds=multiply_adds(graph),
+    )
+    return _onto_cores(network, options, {"graph": lambda: ir_graph.text(graph)})
+
+
+def units_of(checked: CheckedProgram, options: CompileOptions) -> SpikingGraph:
+    """A constrained program as threshold units, with the weights of `options.weights` or the first ones."""
+    graph = checked.graph
     _check("graph", ir_graph.rules(graph))
     seed = checked.train.training.seed
     weights = first_weights(graph, seed) if options.weights is None else read_weights(graph, options.weights)
     units = spiking_graph(graph, weights)
+    _check("units", ir_spiking.rules(units))
+    return units
+
+
+def compile_nir_file(options: CompileOptions) -> tuple[CorePlan, OnCores]:
+    """Compile a NIR graph for neurosynaptic cores and write its plan folder; BrainError and CompilerDefect as above.
+
+    It predicts what NAME.npz holds, an array for each Input. RunError: the file cannot be read.
+    """
+    found = imported(options.source.stem, read_graph(options.source), str(options.source))
+    fields = tuple(Field(name, name, ()) for name, _ in found.inputs)
+    network = _Network(
+        units=found.units,
+        data=(DataSection("predict", NpzSource(f"{options.source.stem}.npz"), fields, False, "", 1),),
+        inputs=tuple(InputFact(name, "f32", shape, 0) for name, shape in found.inputs),
+        scores=found.scores,
+        metric="accuracy",
+        multiply_adds=products(found.units),
+    )
+    compiled = _onto_cores(network, options, {})
+    return write_plan(options.plan, compiled.plan, compiled.files), compiled
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """A network of units, whatever it came from, and what its plan says of data."""
+
+    units: SpikingGraph
+    data: tuple[DataSection, ...]
+    inputs: tuple[InputFact, ...]
+    scores: str
+    metric: str
+    multiply_adds: int
+
+
+def _onto_cores(network: _Network, options: CompileOptions, before: Mapping[str, Callable[[], str]]) -> OnCores:
+    """The stages from units to the plan; `before` are the texts of the levels before them."""
+    units = network.units
     _check("units", ir_spiking.rules(units))
     mapped = map_onto_cores(units, *cut_layers(units))
     flow = traffic(mapped.graph, np.ones((len(mapped.graph.cores), NEURONS)))
@@ -105,15 +162,18 @@ def compile_onto_cores(program: Program, options: CompileOptions) -> OnCores:
     _check("cores", (str(violation) for violation in core_violations(mapped.graph)))
     facts = CoreFacts(
         made_by=f"brainc {__version__}",
-        data=checked.data,
+        data=network.data,
         data_folder=_data_folder(options),
-        inputs=input_facts(graph),
+        inputs=network.inputs,
+        scores=network.scores,
+        metric=network.metric,
+        multiply_adds=network.multiply_adds,
         hops_in_order=hops(flow, reading_order(flow.cores)),
         hops=hops(flow, places),
     )
-    plan, files = assemble_cores(graph, units, mapped, facts)
+    plan, files = assemble_cores(units, mapped, facts)
     shown: dict[str, Callable[[], str]] = {
-        "graph": lambda: ir_graph.text(graph),
+        **before,
         "units": lambda: ir_spiking.text(units),
         "cores": lambda: cores_text(mapped.graph),
     }

@@ -29,6 +29,7 @@ ORDER = (
     ("codegen", "truenorth"),
     ("report", "graph.draw", "settings"),
     ("pipeline",),
+    ("export",),
     ("cli",),
 )
 """The rooms of `brainc`, ground floor first: a module imports from its own floor and those below it.
@@ -40,6 +41,7 @@ ORDER = (
 
 INSIDE_FUNCTIONS = {
     "brainc.cli": "brainc fmt in an editor must not wait for NumPy, networkx and LLVM",
+    "brainc.truenorth.nir.package": "only NIR graphs need the package nir, an extra",
     "brainrun.cli": "a plan runs without the simulator of cores, and starts sooner",
     "brainrun.checkpoint": "a run that loads no weights does without safetensors, and starts sooner",
     "brainrun.compile_kernels": "kernels in LLVM IR do without Numba, which takes most of a second to import",

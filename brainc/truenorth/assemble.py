@@ -25,19 +25,22 @@ class Facts:
     data: tuple[DataSection, ...]
     data_folder: str
     inputs: tuple[InputFact, ...]
+    scores: str
+    metric: str
+    multiply_adds: int
     hops_in_order: float
     hops: float
 
 
-def assemble(graph: LayerGraph, units: SpikingGraph, mapped: Mapped, facts: Facts) -> tuple[CorePlan, dict[str, bytes]]:
+def assemble(units: SpikingGraph, mapped: Mapped, facts: Facts) -> tuple[CorePlan, dict[str, bytes]]:
     """The plan and its files. A sample follows in every tick, as units remember nothing."""
     origins = Counter(core.origin for core in mapped.graph.cores)
-    labels = [given.name for given in graph.inputs if given.tensor.classes]
+    labels = [given.name for given in facts.inputs if given.classes]
     plan = CorePlan(
         schema=VERSION,
         made_by=facts.made_by,
         target="truenorth",
-        name=graph.name,
+        name=units.name,
         data=facts.data,
         data_folder=facts.data_folder,
         inputs=facts.inputs,
@@ -46,9 +49,9 @@ def assemble(graph: LayerGraph, units: SpikingGraph, mapped: Mapped, facts: Fact
             FeedFact(port.name, feed.encoder, feed.elements, feed.tick)
             for port, feed in zip(mapped.graph.inputs, mapped.feeds, strict=True)
         ),
-        scores=_scores(graph),
+        scores=facts.scores,
         label=labels[0] if labels else "",
-        metric=graph.metrics[0].name if graph.metrics else "accuracy",
+        metric=facts.metric,
         latency=mapped.latency,
         period=1,
         layers=tuple(
@@ -65,7 +68,7 @@ def assemble(graph: LayerGraph, units: SpikingGraph, mapped: Mapped, facts: Fact
         ),
         hops_in_order=facts.hops_in_order,
         hops=facts.hops,
-        multiply_adds=multiply_adds(graph),
+        multiply_adds=facts.multiply_adds,
         files=(),
     )
     decoder = {"matrix": units.decoder.matrix, "offset": units.decoder.offset}
@@ -82,7 +85,12 @@ def multiply_adds(graph: LayerGraph) -> int:
     )
 
 
-def _scores(graph: LayerGraph) -> str:
+def products(units: SpikingGraph) -> int:
+    """The same of units: at each place of a layer, all its weights."""
+    return sum(prod(layer.shape) * layer.fan_in for layer in units.layers)
+
+
+def scores_of(graph: LayerGraph) -> str:
     """What the network's output is called that its decision is read off, or else the layer."""
     names = [output.name for output in graph.outputs if output.tensor_name == scored(graph)]
     return names[0] if names else scored(graph)

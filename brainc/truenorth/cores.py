@@ -33,7 +33,7 @@ from brainrun.truenorth.graph import (
     core,
     output_target,
 )
-from brainrun.truenorth.limits import AXONS, DELAYS, NEURONS
+from brainrun.truenorth.limits import AXONS, DELAYS, GREATEST_WEIGHT, NEURONS
 
 Indices: TypeAlias = NDArray[np.int64]
 Target: TypeAlias = tuple[int, int]
@@ -70,8 +70,16 @@ class Mapped:
 
 
 def unit(threshold: int) -> Neuron:
-    """The neuron that fires where the sum of weights is at least the threshold, and remembers nothing."""
-    return Neuron(weights=(1, -1, 0, 0), threshold=0, leak=-threshold, saturates_at_floor=True)
+    """The neuron that fires where the sum of weights is at least the threshold, and remembers nothing.
+
+    A sum is one of −256 … 256, which is more than a leak can take: beyond it the unit needs all 256 spikes, where a
+    potential of 0 is no spike and remembers nothing either, or it fires always or never, whatever comes.
+    """
+    if abs(threshold) <= GREATEST_WEIGHT:
+        return Neuron(weights=(1, -1, 0, 0), threshold=0, leak=-threshold, saturates_at_floor=True)
+    if threshold == AXONS:
+        return Neuron(weights=(1, -1, 0, 0), threshold=1, leak=1 - threshold, saturates_at_floor=True)
+    return Neuron(weights=(0, 0, 0, 0), threshold=int(threshold > 0), saturates_at_floor=True)
 
 
 def splitter_of(layer: str) -> str:

@@ -22,7 +22,7 @@ from brainrun.execute import Executor
 from brainrun.kernels import KernelSource, compile_missing, load, open_cache
 from brainrun.mesh import AgreedFailure, World, agreed
 from brainrun.native import Loader
-from brainrun.options import RunOptions
+from brainrun.options import Mode, RunOptions
 from brainrun.plan.cores import CorePlan
 from brainrun.plan.rules import broken_rules
 from brainrun.plan.schema import DataSection, PartSource, Plan
@@ -109,7 +109,7 @@ def _run(options: RunOptions, world: World) -> None:
     threads = options.threads or len(cores)
     with Pool(addresses[pool_source().name], threads, cores=cores if threads == len(cores) else ()) as pool:
         with agreed(world):
-            datasets = wanted_datasets(plan, options)
+            datasets = wanted_datasets(plan, options.mode, options.data_folder or options.plan / plan.data_folder)
         clock.lap("data")
         with agreed(world):
             executor = Executor(plan, addresses, pool, world)
@@ -308,11 +308,10 @@ def _kernels(
         return load(sources, processor, cache, loader)
 
 
-def wanted_datasets(plan: Plan | CorePlan, options: RunOptions) -> Mapping[str, Dataset]:
+def wanted_datasets(plan: Plan | CorePlan, mode: Mode, folder: Path) -> Mapping[str, Dataset]:
     """The data that the mode asks for, opened. DataError: it is not there, or not what the network expects."""
-    folder = options.data_folder or options.plan / plan.data_folder
     by_role = {section.role: section for section in plan.data}
-    match options.mode:
+    match mode:
         case "train":
             wanted = ["train", *(role for role in ("validate", "test") if role in by_role)]
         case "bench":
@@ -322,13 +321,12 @@ def wanted_datasets(plan: Plan | CorePlan, options: RunOptions) -> Mapping[str, 
         case "predict":
             wanted = ["predict" if "predict" in by_role else "test"]
         case _:
-            assert_never(options.mode)
+            assert_never(mode)
     for role in wanted:
         if role not in by_role:
-            raise DataError(
-                f"{options.mode} needs data, and the plan has none for {role}", remedy=f"add data {role} {{ … }}"
-            )
-    return open_datasets(_with_parts(plan.data, set(wanted)), folder, plan.inputs)
+            raise DataError(f"{mode} needs data, and the plan has none for {role}", remedy=f"add data {role} {{ … }}")
+    opened = open_datasets(_with_parts(plan.data, set(wanted)), folder, plan.inputs)
+    return {role: opened[role] for role in wanted}
 
 
 def _with_parts(sections: tuple[DataSection, ...], wanted: set[str]) -> tuple[DataSection, ...]:

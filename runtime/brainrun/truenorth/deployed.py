@@ -75,7 +75,6 @@ class Runner:
     def __init__(self, network: Deployed, threads: int | None, world: World, where: str) -> None:
         """`threads` a rank, or as many as it has cores; `where` names the network in messages."""
         self.network = network
-        self._ports = {port.name: port for port in network.graph.inputs}
         self._world = world
         cores = world.cores()
         with agreed(world):
@@ -110,10 +109,10 @@ class Runner:
 
     def _batch(self, dataset: Dataset, indices: NDArray[np.int64], drawn: int) -> Batch:
         plan = self.network.plan
-        values = {fact.name: _values(dataset, fact, indices) for fact in plan.inputs if fact.name in dataset.inputs}
+        values = values_of(plan, dataset, indices)
         labels = values[plan.label][:, 0].astype(np.int64) if plan.label in values else np.zeros(0, np.int64)
         first, samples = self._simulator.tick, len(indices)
-        arrivals = self._arrivals(values, first)
+        arrivals = arrivals_of(self.network, values, first)
         ticks, drawn_ticks = (self._ticks(count) for count in (samples, min(drawn, samples)))
         outcome, raster = self._run(ticks, drawn_ticks, arrivals)
         fired = np.zeros((samples, self.network.matrix.shape[1]))
@@ -147,18 +146,25 @@ class Runner:
         raster = gathered_raster(self._world, raster)
         return gathered(self._world, outcome), Raster(raster.ticks - first, raster.cores, raster.neurons)
 
-    def _arrivals(self, values: Mapping[str, NDArray[Any]], first: int) -> Arrivals:
-        """Every encoder's spikes, at the ticks in which the layers that read them look."""
-        plan = self.network.plan
-        encoders = {encoder.name: encoder for encoder in plan.encoders}
-        parts = []
-        for feed in plan.feeds:
-            encoder = encoders[feed.encoder]
-            spikes = values[encoder.input] >= np.float32(encoder.threshold)
-            parts.append(_entering(spikes, feed, self._ports[feed.port], plan.period))
-        ticks, cores, axons = np.concatenate(parts, axis=1)
-        order = np.argsort(ticks, kind="stable")
-        return Arrivals(ticks[order] + first, cores[order].astype(np.int32), axons[order].astype(np.int32))
+
+def values_of(plan: CorePlan, dataset: Dataset, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """`[samples, features]` of each input that the data set has, as the network sees them."""
+    return {fact.name: _values(dataset, fact, indices) for fact in plan.inputs if fact.name in dataset.inputs}
+
+
+def arrivals_of(network: Deployed, values: Mapping[str, NDArray[Any]], first: int) -> Arrivals:
+    """Every encoder's spikes, at the ticks in which the layers that read them look; the first sample's from `first`."""
+    plan = network.plan
+    encoders = {encoder.name: encoder for encoder in plan.encoders}
+    ports = {port.name: port for port in network.graph.inputs}
+    parts = []
+    for feed in plan.feeds:
+        encoder = encoders[feed.encoder]
+        spikes = values[encoder.input] >= np.float32(encoder.threshold)
+        parts.append(_entering(spikes, feed, ports[feed.port], plan.period))
+    ticks, cores, axons = np.concatenate(parts, axis=1)
+    order = np.argsort(ticks, kind="stable")
+    return Arrivals(ticks[order] + first, cores[order].astype(np.int32), axons[order].astype(np.int32))
 
 
 def _entering(spikes: NDArray[np.bool_], feed: FeedFact, port: InputPort, period: int) -> NDArray[np.int64]:

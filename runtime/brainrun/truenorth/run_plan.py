@@ -46,8 +46,8 @@ def run_core_plan(options: RunOptions, world: World) -> int:
 def _run(options: RunOptions, world: World) -> None:
     with agreed(world):
         network = _network(options)
-        datasets = wanted_datasets(network.plan, options)
-    plan = network.plan
+        plan = network.plan
+        datasets = wanted_datasets(plan, options.mode, options.data_folder or options.plan / plan.data_folder)
     watch = open_watch(options.show if world.rank == 0 else "nothing")
     accounts, activities = {}, []
     recorded = options.run_folder if options.mode == "eval" else None

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from brainc.ir import spiking
-from brainc.ir.spiking import Encoder, SpikingGraph, Window
+from brainc.ir.spiking import Encoder, SpikingGraph, Units, Window
 from brainc.truenorth.cores import map_onto_cores
-from brainc.truenorth.place import place, placed, traffic
+from brainc.truenorth.place import place, placed, reading_order, traffic
 from brainc.truenorth.tiling import cut_layers, inputs_of, outputs_of, synapses_of
 from brainlang.diagnostics import BrainError
 from brainrun.truenorth.rules import broken_rules
@@ -92,6 +92,24 @@ def test_units_that_see_more_than_a_core_offers_are_refused() -> None:
         cut_layers(network)
     assert "units of wide see 180 spikes, and a core offers 128 signed ones" in str(refused.value)
     assert "use conv with groups=2 or more, or a smaller kernel" in str(refused.value)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_thresholds_at_the_edge_of_256_spikes_are_exact(sign: int) -> None:
+    """255, 256 and 257, reached and not, and never anything of an earlier sample."""
+    encoder = Encoder("image", "picture", (256, 1, 1), 0.5, ORIGIN)
+    thresholds = np.array([254, 255, 256, 257, -254, -255, -256, -257], np.int32)
+    weights = np.full((8, 256), sign, np.int8)
+    all_read = Units(
+        "all", ("image",), (256, 1, 1), Window((1, 1)), (8, 1, 1), weights.tobytes(), thresholds.tobytes(), ORIGIN
+    )
+    network = graph((encoder,), all_read)
+    mapped = map_onto_cores(network, *cut_layers(network))
+    assert list(broken_rules(placed(mapped.graph, reading_order(len(mapped.graph.cores))))) == []
+    pictures = np.ones((9, 256), np.float32)
+    pictures[2, :1] = pictures[5, :2] = pictures[7, :3] = 0
+    spikes = spiking.evaluate(network, {"picture": pictures})
+    assert np.array_equal(decided(mapped, spikes, 9, 1), spikes["all"].reshape(9, 8))
 
 
 @given(network=graphs())
