@@ -262,6 +262,7 @@ class Simulator:
             Control.RING: self._ring,
             Control.WAKES: tables.wakes,
             Control.SETTLED: tables.settled,
+            Control.QUIET: tables.quiet,
             Control.DESCRIPTORS: tables.descriptors,
             Control.ROWS_16: tables.rows_16,
             Control.ROWS_32: tables.rows_32,

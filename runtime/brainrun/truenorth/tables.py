@@ -94,6 +94,8 @@ class Tables:
         """From which tick on each core must be computed."""
         self.settled = np.zeros(cores, np.int64)
         """The tick before which each core's potentials are up to date."""
+        self.quiet = np.zeros(cores, np.uint8)
+        """For how many ticks no spike has come to each core, as far as it matters for naps."""
         self.targets = Targets(circuit, self.shape, share)
         self.places = first_places(circuit.seed, share.cores)
         self.sequence = np.concatenate([sequence(), sequence()[:neurons]])

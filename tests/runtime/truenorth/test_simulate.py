@@ -150,12 +150,12 @@ def test_threads_change_nothing(manner: Manner) -> None:
 @SLOW
 def test_cores_that_nap_wake_where_the_equations_are(data: st.DataObject, seed: int) -> None:
     """Leaks of either sign, bounds of all kinds, and now and then a spike; looked at in the middle of naps, too."""
-    signs = st.sampled_from([0, 1, 1, -1, 3, -7])
+    signs = st.sampled_from([0, 1, 1, -1, 3])
     kinds = tuple(
         Neuron(
             weights=(20, -30, 1, 0),
-            threshold=data.draw(st.integers(100, 400)),
-            floor=data.draw(st.integers(100, 200)),
+            threshold=data.draw(st.integers(100, 900)),
+            floor=data.draw(st.integers(100, 400)),
             leak=data.draw(signs),
             reset=data.draw(st.sampled_from([Reset.NORMAL, Reset.LINEAR])),
             reset_potential=data.draw(st.sampled_from([0, 3, -15])),

@@ -1,14 +1,25 @@
 """When need a core not be computed? While no spikes come and every neuron either stays or only leaks, far from a bound.
 
-Such a core naps. Before anything else happens to it, its potentials catch up: leak times the ticks of the nap. A neuron
-whose next tick would take it over a bound does not move in a nap: the tick would put it back to where it is.
+Such a core naps, if it has been so for a while: to ask for how long costs about what a tick does. Before anything else
+happens to it, its potentials catch up: leak times the ticks of the nap. A neuron whose next tick would take it over a
+bound does not move in a nap: the tick would put it back to where it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from brainrun.truenorth.kernel.shape import NEVER_WAKES, Control, Field, Mask, Shape, Variant, addresses, field_index
+from brainrun.truenorth.kernel.shape import (
+    NEVER_WAKES,
+    PATIENCE,
+    Control,
+    Field,
+    Mask,
+    Shape,
+    Variant,
+    addresses,
+    field_index,
+)
 
 _LANES = 32
 _VECTOR, _TRUTHS = f"<{_LANES} x i16>", f"<{_LANES} x i1>"
@@ -99,7 +110,14 @@ def catch_up(shape: Shape) -> Iterator[str]:
 def wake(naps: bool) -> Iterator[str]:
     """From which tick on a core must be computed that has just been, if nothing arrives before: `%wake`."""
     yield "  %now.next = add i64 %now, 1"
-    yield "  br i1 %arrived, label %awake, label %silent"
+    if naps:
+        yield from addresses([Control.QUIET])
+        yield "  %quiet.at = getelementptr i8, ptr %quiet, i64 %core"
+    yield "  br i1 %arrived, label %busy, label %silent"
+    yield "busy:"
+    if naps:
+        yield "  store i8 0, ptr %quiet.at"
+    yield "  br label %awake"
     yield "silent:"
     yield "  br i1 %changed, label %moves, label %still"
     yield "still:"
@@ -111,15 +129,24 @@ def wake(naps: bool) -> Iterator[str]:
         yield "  %allowed = icmp ne i64 %naps.word, 0"
         yield f"  %narrow = icmp eq i32 %variant, {Variant.NARROW.value}"
         yield "  %may.nap = and i1 %allowed, %narrow"
-        yield "  br i1 %may.nap, label %nap, label %awake"
+        yield "  br i1 %may.nap, label %wait, label %awake"
+        yield "wait:"
+        yield "  %quiet.before = load i8, ptr %quiet.at"
+        yield "  %quiet.ticks = add i8 %quiet.before, 1"
+        yield "  store i8 %quiet.ticks, ptr %quiet.at"
+        yield f"  %patient = icmp ule i8 %quiet.ticks, {PATIENCE}"
+        yield "  br i1 %patient, label %awake, label %nap"
         yield "nap:"
         yield "  %idle = call i64 @idle(ptr %descriptor, ptr %control)"
+        yield f"  %short = icmp ult i64 %idle, {PATIENCE}"
+        yield "  %quiet.after = select i1 %short, i8 0, i8 %quiet.before"
+        yield "  store i8 %quiet.after, ptr %quiet.at"
         yield "  %rested = add i64 %now.next, %idle"
     yield "  br label %awake"
     yield "awake:"
-    rested = "[ %rested, %nap ], " if naps else ""
+    rested = "[ %rested, %nap ], [ %now.next, %wait ], " if naps else ""
     moving = "[ %now.next, %moves ], "
-    yield f"  %wake = phi i64 {rested}{moving}[ %now.next, %computed ], [ {NEVER_WAKES}, %still ]"
+    yield f"  %wake = phi i64 {rested}{moving}[ %now.next, %busy ], [ {NEVER_WAKES}, %still ]"
     yield "  store i64 %wake, ptr %wake.at"
     yield "  store i64 %now.next, ptr %settled.at"
 

@@ -16,6 +16,9 @@ LINE_BYTES = 64
 TARGET_BITS = 32
 """Of a neuron's target: a delay (`Shape.delay_bits`) and a number."""
 
+PATIENCE = 8
+"""Ticks without a spike after which it is asked how long a core may nap, and the shortest nap worth asking again."""
+
 NEVER_WAKES = 2**62
 """The tick that a core sleeps until if only a spike can wake it."""
 
@@ -56,6 +59,7 @@ class Control(IntEnum):
     SETTLED = 24
     NAPS = 25
     """Whether cores may nap: not while potentials are traced."""
+    QUIET = 26
     DEPARTED = 32
     """How many spikes have gone out in this block; a cache line of its own."""
     WORDS = 40
