@@ -90,17 +90,20 @@ class Tables:
         for table, which in ((self.potentials_16, self._narrow), (self.potentials_32, ~self._narrow)):
             if which.any():
                 table[:] = first[circuit.neuron_kinds[which]].reshape(-1)
-        self.wakes = np.zeros(cores, np.int64)
+        self.wakes = aligned(cores, np.int64)
         """From which tick on each core must be computed."""
-        self.settled = np.zeros(cores, np.int64)
+        self.settled = aligned(cores, np.int64)
         """The tick before which each core's potentials are up to date."""
-        self.quiet = np.zeros(cores, np.uint8)
-        """For how many ticks no spike has come to each core, as far as it matters for naps."""
+        self.quiet = aligned(cores, np.int64)
+        """For how many ticks no spike has come to each core, as far as it matters for naps.
+
+        Of these arrays, which threads write, a group of cores has whole cache lines.
+        """
         self.targets = Targets(circuit, self.shape, share)
         self.places = first_places(circuit.seed, share.cores)
         self.sequence = np.concatenate([sequence(), sequence()[:neurons]])
-        self.core_spikes = np.zeros(cores, np.int64)
-        self.core_events = np.zeros(cores, np.int64)
+        self.core_spikes = aligned(cores, np.int64)
+        self.core_events = aligned(cores, np.int64)
 
     def potentials(self, tick: int) -> NDArray[np.int32]:
         """`[cores, neurons]` before this tick, those of cores that nap included."""
