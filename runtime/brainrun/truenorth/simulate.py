@@ -149,7 +149,7 @@ class Simulator:
 
     def potentials(self) -> NDArray[np.int32]:
         """`[cores, neurons]`: the membrane potentials of the share's cores after the last tick."""
-        return self._tables.potentials()
+        return self._tables.potentials(self.tick)
 
     @property
     def core_spikes(self) -> NDArray[np.int64]:
@@ -171,6 +171,9 @@ class Simulator:
         here = [number for number, (core, _) in enumerate(traced) if core in self._share.cores]
         places = np.array([self._place_of(*traced[number]) for number in here], np.int64).reshape(-1, 2)
         trace = np.zeros((ticks, len(here)), np.int32)
+        self._control[Control.NAPS] = not traced
+        if traced:
+            self._tables.wakes[:] = self.tick
         seconds = 0.0
         done = 0
         while done < ticks:
@@ -257,7 +260,9 @@ class Simulator:
         control[Control.CORES] = self.circuit.cores
         addresses: dict[Control, NDArray[Any]] = {
             Control.RING: self._ring,
-            Control.AWAKE: tables.awake,
+            Control.WAKES: tables.wakes,
+            Control.SETTLED: tables.settled,
+            Control.QUIET: tables.quiet,
             Control.DESCRIPTORS: tables.descriptors,
             Control.ROWS_16: tables.rows_16,
             Control.ROWS_32: tables.rows_32,

@@ -90,20 +90,37 @@ class Tables:
         for table, which in ((self.potentials_16, self._narrow), (self.potentials_32, ~self._narrow)):
             if which.any():
                 table[:] = first[circuit.neuron_kinds[which]].reshape(-1)
-        self.awake = np.ones(cores, np.uint8)
+        self.wakes = aligned(cores, np.int64)
+        """From which tick on each core must be computed."""
+        self.settled = aligned(cores, np.int64)
+        """The tick before which each core's potentials are up to date."""
+        self.quiet = aligned(cores, np.int64)
+        """For how many ticks no spike has come to each core, as far as it matters for naps.
+
+        Of these arrays, which threads write, a group of cores has whole cache lines.
+        """
         self.targets = Targets(circuit, self.shape, share)
         self.places = first_places(circuit.seed, share.cores)
         self.sequence = np.concatenate([sequence(), sequence()[:neurons]])
-        self.core_spikes = np.zeros(cores, np.int64)
-        self.core_events = np.zeros(cores, np.int64)
+        self.core_spikes = aligned(cores, np.int64)
+        self.core_events = aligned(cores, np.int64)
 
-    def potentials(self) -> NDArray[np.int32]:
-        """`[cores, neurons]`."""
+    def potentials(self, tick: int) -> NDArray[np.int32]:
+        """`[cores, neurons]` before this tick, those of cores that nap included."""
         circuit = self._circuit
         found = np.empty((circuit.cores, circuit.neurons), np.int32)
         for which, table in ((self._narrow, self.potentials_16), (~self._narrow, self.potentials_32)):
             count = int(np.count_nonzero(which))
             found[which] = table[: count * circuit.neurons].reshape(count, circuit.neurons)
+        descriptors = self.descriptors.reshape(circuit.cores, Field.WORDS)
+        napping = np.flatnonzero((descriptors[:, Field.VARIANT] == Variant.NARROW) & (self.settled < tick))
+        rows = self.rows_16.reshape(-1, circuit.neurons)
+        leak, threshold, floor = (
+            rows[descriptors[napping, field]].astype(np.int64) for field in (Field.LEAK, Field.THRESHOLD, Field.FLOOR)
+        )
+        leaked = found[napping] + leak
+        inside = (leaked < threshold) & (leaked >= floor)
+        found[napping] += np.where(inside, leak * (tick - self.settled[napping])[:, None], 0).astype(np.int32)
         return found
 
     def place_of(self, core: int, neuron: int) -> tuple[int, int]:

@@ -146,6 +146,49 @@ def test_threads_change_nothing(manner: Manner) -> None:
     agree()
 
 
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+@SLOW
+def test_cores_that_nap_wake_where_the_equations_are(data: st.DataObject, seed: int) -> None:
+    """Leaks of either sign, bounds of all kinds, and now and then a spike; looked at in the middle of naps, too."""
+    signs = st.sampled_from([0, 1, 1, -1, 3])
+    kinds = tuple(
+        Neuron(
+            weights=(20, -30, 1, 0),
+            threshold=data.draw(st.integers(100, 900)),
+            floor=data.draw(st.integers(100, 400)),
+            leak=data.draw(signs),
+            reset=data.draw(st.sampled_from([Reset.NORMAL, Reset.LINEAR])),
+            reset_potential=data.draw(st.sampled_from([0, 3, -15])),
+            saturates_at_floor=data.draw(st.booleans()),
+            potential=data.draw(st.integers(-200, 300)),
+        )
+        for _ in range(4)
+    )
+    numbers = np.random.default_rng(seed)
+    named = np.full(NEURONS, NO_NEURON)
+    named[:8] = numbers.integers(0, len(kinds), 8)
+    synapses = np.zeros((AXONS, NEURONS), bool)
+    synapses[3:7] = numbers.random((4, NEURONS)) < 0.5
+    synapses[:, named == NO_NEURON] = False
+    target = numbers.integers(-2, 2, NEURONS)
+    cores = tuple(
+        core(numbers.integers(0, 4, AXONS), synapses, named, target, np.arange(NEURONS), np.full(NEURONS, 9), x=x)
+        for x in range(2)
+    )
+    came = tuple(sorted((int(tick), int(tick) % 2, 5) for tick in numbers.integers(0, 120, 4)))
+    case = Case(CoreGraph(kinds, cores, seed=seed), came)
+    plain = Plain(case.graph)
+    assert fit_narrow(circuit(case.graph)).all()
+    with Simulator(circuit(case.graph)) as simulator:
+        for ticks in (1, 30, 2, 50, 37):
+            left, spikes = plain.run(ticks, came)
+            outcome, raster = simulator.draw(ticks, arrivals(case))
+            found = zip(raster.ticks.tolist(), raster.cores.tolist(), raster.neurons.tolist(), strict=True)
+            assert list(found) == spikes
+            assert outcome.departures.ticks.tolist() == [tick for tick, _ in left]
+            assert simulator.potentials().tolist() == plain.potential
+
+
 def test_only_what_provably_fits_has_16_bits() -> None:
     """A linear reset that input can outrun may grow without bound; one that cannot be outrun does not."""
     outrun = one_neuron(Neuron((100, 0, 0, 0), threshold=150, reset=Reset.LINEAR), axons=2)

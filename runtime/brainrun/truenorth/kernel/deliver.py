@@ -46,15 +46,16 @@ def fetch(shape: Shape) -> Iterator[str]:
     By loads whose values nobody wants, since a prefetch may be dropped where the address's page is not in the TLB, and
     crossbars are too large for that.
     """
-    yield "define internal void @fetch(i64 %core, ptr %slot, ptr %control) {"
+    yield "define internal void @fetch(i64 %core, i64 %now, ptr %slot, ptr %control) {"
     yield "entry:"
     yield f"  %active.offset = mul i64 %core, {shape.axons // 8}"
     yield "  %active = getelementptr i8, ptr %slot, i64 %active.offset"
-    yield from addresses([Control.AWAKE])
-    yield "  %awake.at = getelementptr i8, ptr %awake, i64 %core"
-    yield "  %awake.byte = load i8, ptr %awake.at"
-    some = "%awake.wide"
-    yield "  %awake.wide = zext i8 %awake.byte to i64"
+    yield from addresses([Control.WAKES])
+    yield "  %wake.at = getelementptr i64, ptr %wakes, i64 %core"
+    yield "  %wake = load i64, ptr %wake.at"
+    yield "  %due = icmp sge i64 %now, %wake"
+    yield "  %due.wide = zext i1 %due to i64"
+    some = "%due.wide"
     for k in range(shape.axons // 64):
         yield f"  %word{k}.at = getelementptr i64, ptr %active, i64 {k}"
         yield f"  %word{k} = load i64, ptr %word{k}.at"

@@ -16,6 +16,12 @@ LINE_BYTES = 64
 TARGET_BITS = 32
 """Of a neuron's target: a delay (`Shape.delay_bits`) and a number."""
 
+PATIENCE = 8
+"""Ticks without a spike after which it is asked how long a core may nap, and the shortest nap worth asking again."""
+
+NEVER_WAKES = 2**62
+"""The tick that a core sleeps until if only a spike can wake it."""
+
 REMOTE_MEMBER, REMOTE_NUMBER = 8, 24
 """Where, in the 64 bits for an axon of another rank, that rank and the axon's number begin; below them is the delay."""
 
@@ -29,7 +35,7 @@ class Control(IntEnum):
     FIRST_TICK = 0
     CORES = 1
     RING = 2
-    AWAKE = 3
+    WAKES = 3
     DESCRIPTORS = 4
     ROWS_16 = 5
     ROWS_32 = 6
@@ -50,9 +56,13 @@ class Control(IntEnum):
     ORDER = 21
     PEERS = 22
     AWAY = 23
-    DEPARTED = 24
+    SETTLED = 24
+    NAPS = 25
+    """Whether cores may nap: not while potentials are traced."""
+    QUIET = 26
+    DEPARTED = 32
     """How many spikes have gone out in this block; a cache line of its own."""
-    WORDS = 32
+    WORDS = 40
 
 
 class Field(IntEnum):

@@ -3,7 +3,7 @@
 The state of a core's neurons stays in vector registers while all its active axons are integrated: an axon's row of the
 crossbar is a mask, under which the weights for the axon's type are added. One pass then leaks, compares, resets, and
 gives the spikes as bits. Cores whose potentials provably fit have 16 bits a potential, the others 32. A core that was
-silent and did not change sleeps until a spike arrives, so silence costs nothing.
+silent and did not change sleeps until a spike arrives, and one that only leaks until a neuron may reach a bound.
 
 The kernel has the signature of all kernels, `void f(void **operands, int64 begin, int64 end)`: operands 0 is the table
 `Control`, operands 1 the number of the tick in the block; its parts are groups of cores.
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brainrun.truenorth.kernel.deliver import deliver, fetch, set_bit, slot_of
+from brainrun.truenorth.kernel.nap import catch_up, idle, wake
 from brainrun.truenorth.kernel.scalar import scalar
 from brainrun.truenorth.kernel.shape import GROUP, Control, Field, Shape, Variant, addresses
 from brainrun.truenorth.kernel.vectors import vectors
@@ -30,6 +31,8 @@ def tick_source(shape: Shape) -> str:
                 parts.append("\n".join(scalar(shape)))
             case _:
                 parts.append("\n".join(vectors(shape, variant)))
+    if Variant.NARROW in shape.variants:
+        parts += ["\n".join(idle(shape)), "\n".join(catch_up(shape))]
     functions = (fetch(shape), _fetch_group(), deliver(shape), _core(shape), _tick(shape))
     parts += ["\n".join(function) for function in functions]
     return "\n\n".join(parts) + "\n"
@@ -42,10 +45,10 @@ declare i64 @llvm.ctpop.i64(i64)"""
 def _core(shape: Shape) -> Iterator[str]:
     """One core's tick: nothing if it sleeps and nothing arrives; else compute, deliver, count."""
     axon_words, neuron_words = shape.axons // 64, shape.neurons // 32
-    yield "define internal i64 @core(i64 %core, ptr %slot, ptr %list, i64 %listed, i64 %tick, ptr %control) {"
+    yield "define internal i64 @core(i64 %core, ptr %slot, ptr %list, i64 %listed, i64 %tick, i64 %now, ptr %control) {"
     yield "entry:"
     yield f"  %fired = alloca [{shape.neurons} x i1], align 64"
-    yield from addresses([Control.AWAKE])
+    yield from addresses([Control.WAKES])
     yield f"  %active.offset = mul i64 %core, {shape.axons // 8}"
     yield "  %active = getelementptr i8, ptr %slot, i64 %active.offset"
     some = "0"
@@ -55,16 +58,16 @@ def _core(shape: Shape) -> Iterator[str]:
         yield f"  %some{k} = or i64 {some}, %word{k}"
         some = f"%some{k}"
     yield f"  %arrived = icmp ne i64 {some}, 0"
-    yield "  %awake.at = getelementptr i8, ptr %awake, i64 %core"
-    yield "  %awake.byte = load i8, ptr %awake.at"
-    yield "  %woken = icmp ne i8 %awake.byte, 0"
+    yield "  %wake.at = getelementptr i64, ptr %wakes, i64 %core"
+    yield "  %wake.before = load i64, ptr %wake.at"
+    yield "  %woken = icmp sge i64 %now, %wake.before"
     yield "  %goes = or i1 %arrived, %woken"
     yield "  br i1 %goes, label %compute, label %asleep"
     yield "asleep:"
     yield "  ret i64 %listed"
     yield "compute:"
     yield from addresses([Control.DESCRIPTORS, Control.TARGETS, Control.RASTER])
-    yield from addresses([Control.CORE_SPIKES, Control.CORE_EVENTS])
+    yield from addresses([Control.CORE_SPIKES, Control.CORE_EVENTS, Control.SETTLED])
     yield f"  %descriptor.offset = mul i64 %core, {Field.WORDS.value * 4}"
     yield "  %descriptor = getelementptr i8, ptr %descriptors, i64 %descriptor.offset"
     yield "  %variant = load i32, ptr %descriptor"
@@ -72,6 +75,19 @@ def _core(shape: Shape) -> Iterator[str]:
     cases = " ".join(
         f"i32 {variant.value}, label %as.{name}" for variant, name in zip(shape.variants[1:], names[1:], strict=True)
     )
+    naps = Variant.NARROW in shape.variants
+    yield "  %settled.at = getelementptr i64, ptr %settled, i64 %core"
+    if naps:
+        yield "  %settled.tick = load i64, ptr %settled.at"
+        yield "  %slept = sub i64 %now, %settled.tick"
+        yield "  %napped = icmp sgt i64 %slept, 0"
+        yield f"  %is.narrow = icmp eq i32 %variant, {Variant.NARROW.value}"
+        yield "  %catches.up = and i1 %napped, %is.narrow"
+        yield "  br i1 %catches.up, label %late, label %caught.up"
+        yield "late:"
+        yield "  call void @catch_up(ptr %descriptor, i64 %slept, ptr %control)"
+        yield "  br label %caught.up"
+        yield "caught.up:"
     yield f"  switch i32 %variant, label %as.{names[0]} [ {cases} ]"
     arguments = "ptr %descriptor, ptr %active, ptr %fired, i64 %core, ptr %control"
     for name in names:
@@ -83,9 +99,7 @@ def _core(shape: Shape) -> Iterator[str]:
     yield f"  %result = phi {{ i1, i64 }} {sources}"
     yield "  %changed = extractvalue { i1, i64 } %result, 0"
     yield "  %events = extractvalue { i1, i64 } %result, 1"
-    yield "  %stays = or i1 %changed, %arrived"
-    yield "  %stays.byte = zext i1 %stays to i8"
-    yield "  store i8 %stays.byte, ptr %awake.at"
+    yield from wake(naps)
     for k in range(axon_words):
         yield f"  store i64 0, ptr %word{k}.at"
     yield "  %core.neurons = mul i64 %core, " + str(shape.neurons)
@@ -98,8 +112,8 @@ def _core(shape: Shape) -> Iterator[str]:
     yield "  %raster.row.cores = load i64, ptr %cores.at"
     yield "  br label %words"
     yield "words:"
-    yield "  %n = phi i64 [ 0, %computed ], [ %n.next, %words.end ]"
-    yield "  %before = phi i64 [ %listed, %computed ], [ %after, %words.end ]"
+    yield "  %n = phi i64 [ 0, %awake ], [ %n.next, %words.end ]"
+    yield "  %before = phi i64 [ %listed, %awake ], [ %after, %words.end ]"
     yield "  %fired.at = getelementptr i32, ptr %fired, i64 %n"
     yield "  %fired.word = load i32, ptr %fired.at"
     yield "  %fired.wide = zext i32 %fired.word to i64"
@@ -181,7 +195,7 @@ def _tick(shape: Shape) -> Iterator[str]:
     yield "  %i.next = add i64 %i, 1"
     yield "  br label %arriving"
     yield "groups:"
-    yield "  call void @fetch_group(i64 %begin, i64 %end, i64 %cores, ptr %slot, ptr %control)"
+    yield "  call void @fetch_group(i64 %begin, i64 %end, i64 %now, i64 %cores, ptr %slot, ptr %control)"
     yield "  br label %next.group"
     yield "next.group:"
     yield "  %part = phi i64 [ %begin, %groups ], [ %part.next, %group.end ]"
@@ -189,13 +203,14 @@ def _tick(shape: Shape) -> Iterator[str]:
     yield "  br i1 %some, label %group, label %done"
     yield "group:"
     yield "  %part.next = add i64 %part, 1"
-    yield "  call void @fetch_group(i64 %part.next, i64 %end, i64 %cores, ptr %slot, ptr %control)"
+    yield "  call void @fetch_group(i64 %part.next, i64 %end, i64 %now, i64 %cores, ptr %slot, ptr %control)"
     yield from _cores_of_group("%part")
     yield "  br label %core"
     yield "core:"
     yield "  %c = phi i64 [ %core.first, %group ], [ %c.next, %core ]"
     yield "  %listed = phi i64 [ 0, %group ], [ %listed.next, %core ]"
-    yield "  %listed.next = call i64 @core(i64 %c, ptr %slot, ptr %list, i64 %listed, i64 %tick, ptr %control)"
+    arguments = "i64 %c, ptr %slot, ptr %list, i64 %listed, i64 %tick, i64 %now, ptr %control"
+    yield f"  %listed.next = call i64 @core({arguments})"
     yield "  %c.next = add i64 %c, 1"
     yield "  %again = icmp slt i64 %c.next, %core.end"
     yield "  br i1 %again, label %core, label %group.end"
@@ -219,7 +234,7 @@ def _cores_of_group(part: str) -> Iterator[str]:
 
 def _fetch_group() -> Iterator[str]:
     """Ask memory for a group of cores, if there is one: while the group before it is computed."""
-    yield "define internal void @fetch_group(i64 %part, i64 %end, i64 %cores, ptr %slot, ptr %control) {"
+    yield "define internal void @fetch_group(i64 %part, i64 %end, i64 %now, i64 %cores, ptr %slot, ptr %control) {"
     yield "entry:"
     yield "  %some = icmp slt i64 %part, %end"
     yield "  br i1 %some, label %group, label %done"
@@ -229,7 +244,7 @@ def _fetch_group() -> Iterator[str]:
     yield "  br label %fetch"
     yield "fetch:"
     yield "  %f = phi i64 [ %core.first, %group ], [ %f.next, %fetch ]"
-    yield "  call void @fetch(i64 %f, ptr %slot, ptr %control)"
+    yield "  call void @fetch(i64 %f, i64 %now, ptr %slot, ptr %control)"
     yield "  %f.next = add i64 %f, 1"
     yield "  %more = icmp slt i64 %f.next, %core.end"
     yield "  br i1 %more, label %fetch, label %done"
