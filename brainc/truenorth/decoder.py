@@ -36,16 +36,21 @@ def tail_of(graph: LayerGraph) -> tuple[Node, ...]:
 
 
 def decoder(layer: str, shape: Shape, tail: tuple[Node, ...], weights: Mapping[str, NDArray[np.float32]]) -> Decoder:
-    """The matrix and what is added: what the tail makes of no spike, and of each spike alone."""
-    units = prod(shape)
-    none_and_each = np.concatenate([np.zeros((1, units)), np.eye(units)])
-    values = none_and_each.reshape(-1, *(shape if shape[1:] != (1, 1) else shape[:1]))
+    """The matrix and what is added.
+
+    What is added is what the tail makes of no spike. The matrix is found backwards, a row of it for each class: what
+    each element on the way adds to the class.
+    """
+    seen = shape if shape[1:] != (1, 1) else shape[:1]
+    shapes = [seen, *(node.tensor.shape for node in tail)]
+    offset = np.zeros((1, *seen))
     for node in tail:
-        values = _applied(node, values, weights)
-    flat = values.reshape(units + 1, -1)
-    offset = flat[0]
-    matrix = np.ascontiguousarray((flat[1:] - offset).T)
-    return Decoder(layer, len(offset), matrix.tobytes(), offset.tobytes())
+        offset = _applied(node, offset, weights)
+    classes = prod(shapes[-1])
+    matrix = np.eye(classes).reshape(classes, *shapes[-1])
+    for node, given in zip(reversed(tail), reversed(shapes[:-1]), strict=True):
+        matrix = _backwards(node, matrix, given, weights)
+    return Decoder(layer, classes, np.ascontiguousarray(matrix.reshape(classes, -1)).tobytes(), offset.tobytes())
 
 
 def _applied(node: Node, values: Numbers, weights: Mapping[str, NDArray[np.float32]]) -> Numbers:
@@ -62,12 +67,33 @@ def _applied(node: Node, values: Numbers, weights: Mapping[str, NDArray[np.float
         case "avgpool":
             return _means(node, values)
         case "dense":
-            weight = weights[f"{node.shared}.weight"].astype(np.float64)
             bias = weights[f"{node.shared}.bias"].astype(np.float64) if node.argument("bias") else 0.0
-            product: Numbers = values.reshape(len(values), -1) @ (weight if node.transposed else weight.T) + bias
+            product: Numbers = values.reshape(len(values), -1) @ _matrix(node, weights).T + bias
             return product
         case _:
             return values
+
+
+def _backwards(
+    node: Node, sums: Numbers, shape: tuple[int, ...], weights: Mapping[str, NDArray[np.float32]]
+) -> Numbers:
+    """What each element of a layer's input, of this shape, adds to the classes, from what its results add."""
+    match node.operator:
+        case "multiply":
+            return sums * _by(node)
+        case "avgpool":
+            return _shares(node, sums, shape)
+        case "dense":
+            product: Numbers = sums @ _matrix(node, weights)
+            return product.reshape(-1, *shape)
+        case _:
+            return sums.reshape(-1, *shape)
+
+
+def _matrix(node: Node, weights: Mapping[str, NDArray[np.float32]]) -> Numbers:
+    """`[units, inputs]` of a dense layer."""
+    weight = weights[f"{node.shared}.weight"].astype(np.float64)
+    return weight.T if node.transposed else weight
 
 
 def _by(node: Node) -> float:
@@ -82,3 +108,16 @@ def _means(node: Node, values: Numbers) -> Numbers:
     windows = np.lib.stride_tricks.sliding_window_view(padded, size, axis=(2, 3))[:, :, :: stride[0], :: stride[1]]
     means: Numbers = windows.mean(axis=(4, 5))
     return means
+
+
+def _shares(node: Node, sums: Numbers, shape: tuple[int, ...]) -> Numbers:
+    """The means' weights: each element of a window adds its share of what the window's mean adds."""
+    size, stride, pad, _ = window_arguments(dict(node.arguments), "size", 2)
+    channels, height, width = shape
+    padded = np.zeros((len(sums), channels, height + 2 * pad[0], width + 2 * pad[1]))
+    for r in range(size[0]):
+        for s in range(size[1]):
+            rows = slice(r, r + (sums.shape[2] - 1) * stride[0] + 1, stride[0])
+            columns = slice(s, s + (sums.shape[3] - 1) * stride[1] + 1, stride[1])
+            padded[:, :, rows, columns] += sums / prod(size)
+    return padded[:, :, pad[0] : pad[0] + height, pad[1] : pad[1] + width]

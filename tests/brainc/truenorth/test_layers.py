@@ -37,6 +37,11 @@ NETWORKS = {
     v = m | flatten | dense(9, bias=false) | batchnorm | spike
     logits = v | reshape([3, 3, 1]) | avgpool([3, 1]) | flatten | add(by=0.5) | subtract(by=0.25)
     """,
+    "averaged": """
+    s = image | spike(threshold=0.5)
+    v = s | conv(6, kernel=3, stride=2, groups=2) | batchnorm | spike
+    logits = v | avgpool(3, stride=2, pad=1) | multiply(by=2) | dense(5) | add(by=1) | dense(3)
+    """,
     "skipping": """
     s = image | spike(threshold=0.5)
     a = s | conv(2, kernel=3, pad=1) | batchnorm | spike
