@@ -166,16 +166,16 @@ class _Reader:
 
 
 def _copy(parser: InteractiveParser) -> InteractiveParser:
-    copied = parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+    copied = parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]  # lark has no types here
     assert isinstance(copied, InteractiveParser)
     return copied
 
 
 def _choices(parser: InteractiveParser) -> Set[str]:
     """The kinds the parser has an action for: a superset of what it accepts, at no cost."""
-    return frozenset(parser.choices())  # type: ignore[no-untyped-call]
+    return frozenset(parser.choices())  # type: ignore[no-untyped-call]  # lark has no types here
 
 
 def _accepted(parser: InteractiveParser) -> Set[str]:
     """The kinds with which a statement can go on."""
-    return frozenset(parser.accepts())  # type: ignore[no-untyped-call]
+    return frozenset(parser.accepts())  # type: ignore[no-untyped-call]  # lark has no types here

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
 import msgspec
 
@@ -20,6 +19,7 @@ from brainrun.truenorth.options import PIN_SUFFIX, CoreRun
 from brainrun.truenorth.share import Share, even_share
 from brainrun.truenorth.simulate import Outcome, Simulator
 from brainrun.truenorth.views import open_views, simulated
+from brainrun.truenorth.written import write_whole
 
 
 def run_cores(asked: CoreRun, world: World) -> int:
@@ -67,10 +67,10 @@ def _told(asked: CoreRun, loaded: Loaded, outcome: Outcome) -> None:
     leaving = spikes_of_ports(outcome.departures, loaded.graph, asked.ticks, loaded.output_map)
     if asked.output is not None:
         is_binary = asked.output.suffix == PIN_SUFFIX
-        _write(asked.output, encoded_pins(leaving) if is_binary else lines(leaving))
+        write_whole(asked.output, encoded_pins(leaving) if is_binary else lines(leaving))
     if asked.json is not None:
         facts = _facts(asked, loaded, outcome, leaving)
-        _write(asked.json, msgspec.json.format(msgspec.json.encode(facts), indent=1) + b"\n")
+        write_whole(asked.json, msgspec.json.format(msgspec.json.encode(facts), indent=1) + b"\n")
     if not asked.quiet:
         print(_came(asked, outcome, leaving))
 
@@ -115,10 +115,3 @@ def _facts(asked: CoreRun, loaded: Loaded, outcome: Outcome, leaving: PinSpikes)
         "seconds": outcome.seconds,
         "notes": loaded.remarks,
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise RunError(f"cannot be written: {error.strerror}", where=str(path)) from None

@@ -24,6 +24,7 @@ from brainrun.truenorth.deployed import Batch, Deployed, Runner, deployed
 from brainrun.truenorth.energy import joules
 from brainrun.truenorth.limits import SECONDS_PER_TICK
 from brainrun.truenorth.rules import broken_rules
+from brainrun.truenorth.written import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _run(options: RunOptions, world: World) -> None:
             watch.say(f"each core's work in {path}")
         if world.rank == 0 and options.json is not None:
             facts = msgspec.json.encode(_facts(accounts, network))
-            _write(options.json, msgspec.json.format(facts, indent=1) + b"\n")
+            write_whole(options.json, msgspec.json.format(facts, indent=1) + b"\n")
 
 
 def _network(options: RunOptions) -> Deployed:
@@ -178,12 +179,5 @@ def _save(path: Path, scores: NDArray[np.float32]) -> None:
         with temporary.open("wb") as file:
             np.save(file, scores)
         os.replace(temporary, path)
-    except OSError as error:
-        raise RunError(f"cannot be written: {error.strerror}", where=str(path)) from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
     except OSError as error:
         raise RunError(f"cannot be written: {error.strerror}", where=str(path)) from None

@@ -69,7 +69,7 @@ def test_auto_weighs_what_crosses_the_links_between_nodes() -> None:
     assert sharded.sharing("data") == 1
     sharded = replace(sharded, node=2)
     assert sharded.sharing("data") == 2
-    assert dict(assigned(sharded, asked, SLOW).schemes)["h.dense.weight"] != SUM  # type: ignore[arg-type]
+    assert dict(assigned(sharded, asked, SLOW).schemes)["h.dense.weight"] != SUM  # type: ignore[arg-type]  # as above
 
 
 def test_auto_says_why() -> None:

@@ -96,8 +96,8 @@ def crossbar(part: Part, content: Mapping[str, object]) -> Crossbar:
     types, synapses = [], []
     for number, row in enumerate(rows):
         try:
-            types.append(_AXON_TYPES[row["type"]])  # type: ignore[index]
-            synapses.append(bytes.fromhex(row["synapses"]))  # type: ignore[index]
+            types.append(_AXON_TYPES[row["type"]])  # type: ignore[index]  # caught below
+            synapses.append(bytes.fromhex(row["synapses"]))  # type: ignore[index]  # caught below
         except (KeyError, TypeError, ValueError):
             _fail_row(part / "rows" / number, row)
         if len(synapses[-1]) != _ROW_BYTES:
