@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.links.contenders import finished
+from benchmarks.links.contenders import Failed, finished
 
 HERE = Path(__file__).parent
 STEPS = {"mlp": 200, "lenet": 400, "autoencoder": 800}
@@ -105,4 +105,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failed as failure:
+        sys.exit(f"replicas: {failure}")

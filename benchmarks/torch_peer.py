@@ -146,6 +146,7 @@ def of_rank(network: Network, hook: str, steps: int) -> float:
         model.register_comm_hook(None, default_hooks.fp16_compress_hook)
     rate = for_steps(stepper(network, model, network.batch // distributed.get_world_size()), network.batch, steps)
     distributed.barrier()
+    distributed.destroy_process_group()  # gloo's threads, left running, may end the interpreter with them
     return rate
 
 
