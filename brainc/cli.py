@@ -156,6 +156,7 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--target", choices=targets, default=TARGETS[0], help="what the plan runs on (cpu)")
     parser.add_argument("--machine", metavar="FILE", type=Path, help="a machine's description, for predictions")
     parser.add_argument("--from", dest="weights", metavar="FILE", type=Path, help="weights to put on cores (truenorth)")
+    _add_drawing(parser)
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where data files are (the source's folder)")
     levels = list(dict.fromkeys(level for of_target in LEVELS.values() for level in of_target))
     parser.add_argument(
@@ -177,9 +178,16 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--format", choices=("ranc", "nir"), help="what to write (ranc for a plan, nir for a .brain file)"
     )
     parser.add_argument("--from", dest="weights", metavar="FILE", type=Path, help="trained weights (nir)")
+    _add_drawing(parser)
     packets = "so many samples of the plan's data as packets, one a tick (ranc; none)"
     parser.add_argument("--samples", metavar="N", type=_count, default=0, help=packets)
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where data files are (ranc; what the plan says)")
+
+
+def _add_drawing(parser: argparse.ArgumentParser) -> None:
+    drawn = "networks to draw from weights that are probabilities (what the file says)"
+    parser.add_argument("--ensemble", metavar="N", type=_count, help=drawn)
+    parser.add_argument("--seed", metavar="S", type=_whole, help="what they are drawn by (the seed of train)")
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -191,6 +199,12 @@ def _setting(text: str) -> tuple[str, str]:
 
 def _extent(text: str) -> Extent:
     return "auto" if text == "auto" else _count(text)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 on")
+    return int(text)
 
 
 def _count(text: str) -> int:
@@ -271,6 +285,8 @@ def _compile(given: argparse.Namespace) -> int:
         target=given.target,
         machine=given.machine,
         weights=given.weights,
+        ensemble=given.ensemble,
+        seed=given.seed,
         settings=tuple(given.settings),
         data_dir=given.data_dir,
         show=tuple(given.show),
@@ -303,8 +319,9 @@ def _compile_nir(options: CompileOptions) -> int:
     where = str(options.source)
     if options.target != "truenorth":
         raise PlanError("is a NIR graph, which goes onto cores alone", where=where, remedy="use --target truenorth")
-    if options.weights is not None or options.settings:
-        raise PlanError("is a NIR graph with its own weights", where=where, remedy="leave out --from and --set")
+    if options.weights is not None or options.settings or options.ensemble or options.seed is not None:
+        remedy = "leave out --from, --set, --ensemble and --seed"
+        raise PlanError("is a NIR graph with its own weights", where=where, remedy=remedy)
     if "graph" in options.show:
         raise PlanError("is a NIR graph, and has no level graph", where=where, remedy="it has units, cores")
     cores, onto = compile_nir_file(options)
@@ -332,8 +349,8 @@ def _export(given: argparse.Namespace) -> int:
 def _export_to_ranc(given: argparse.Namespace) -> int:
     from brainc.export import CONFIG_FILE, NETWORK_FILE, InRanc, RancOptions, export_to_ranc
 
-    if given.weights is not None or given.settings:
-        remedy = "give --from and --set to brainc compile instead"
+    if given.weights is not None or given.settings or given.ensemble or given.seed is not None:
+        remedy = "give --from, --set, --ensemble and --seed to brainc compile instead"
         raise PlanError("has its weights and settings in its cores", where=str(given.source), remedy=remedy)
     output = given.output or Path(f"{given.source.resolve().stem}.ranc")
     written = export_to_ranc(RancOptions(given.source, output, given.samples, given.data_dir))
@@ -350,7 +367,14 @@ def _export_to_nir(given: argparse.Namespace) -> int:
     if given.samples or given.data_dir is not None:
         raise PlanError("a NIR graph holds no data", remedy="leave out --samples and --data-dir")
     output = given.output or Path(f"{given.source.stem}.nir")
-    options = CompileOptions(given.source, weights=given.weights, settings=tuple(given.settings), target="truenorth")
+    options = CompileOptions(
+        given.source,
+        weights=given.weights,
+        ensemble=given.ensemble,
+        seed=given.seed,
+        settings=tuple(given.settings),
+        target="truenorth",
+    )
     checked = export_to_nir(options, output)
     untrained = "" if options.weights else ", with weights that nothing has trained"
     unchecked = "" if checked else "; read it with type_check=False, as nir takes all kernels for square"

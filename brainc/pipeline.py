@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from brainc import __version__
 from brainc.codegen.assemble import Assembled, Facts, Ranks, assemble, build_ranks
 from brainc.codegen.llvm.registers import RegisterFile, register_file
+from brainc.graph.probable import with_probable_weights
 from brainc.graph.trinary import with_trinary_weights
 from brainc.ir import graph as ir_graph
 from brainc.ir import schedule as ir_schedule
@@ -36,6 +38,7 @@ from brainc.truenorth.assemble import Facts as CoreFacts
 from brainc.truenorth.assemble import assemble as assemble_cores
 from brainc.truenorth.assemble import multiply_adds, products, scores_of
 from brainc.truenorth.cores import map_onto_cores
+from brainc.truenorth.ensemble import drawn, together
 from brainc.truenorth.layers import spiking_graph
 from brainc.truenorth.nir.package import read_graph
 from brainc.truenorth.nir.read import imported
@@ -45,6 +48,7 @@ from brainc.truenorth.weights import first_weights, read_weights
 from brainlang import load_program
 from brainlang.diagnostics import BrainError, Diagnostic
 from brainlang.program import Program
+from brainrun.errors import PlanError
 from brainrun.plan.cores import CorePlan
 from brainrun.plan.rules import broken_rules
 from brainrun.plan.schema import Choice, DataSection, Field, InputFact, NpzSource, Plan
@@ -114,8 +118,16 @@ def units_of(checked: CheckedProgram, options: CompileOptions) -> SpikingGraph:
     graph = checked.graph
     _check("graph", ir_graph.rules(graph))
     seed = checked.train.training.seed
+    if checked.truenorth.weights != "probabilistic" and (options.ensemble or options.seed is not None):
+        what = "nothing is drawn: weights are certain, and an ensemble of them would be equal networks"
+        raise PlanError(what, where=str(options.source), remedy="leave out --ensemble and --seed")
     weights = first_weights(graph, seed) if options.weights is None else read_weights(graph, options.weights)
-    units = spiking_graph(graph, weights)
+    if checked.truenorth.weights == "probabilistic":
+        members = options.ensemble or checked.truenorth.ensemble
+        drawing = seed if options.seed is None else options.seed
+        units = together([spiking_graph(graph, drawn(graph, weights, drawing, n)) for n in range(members)])
+    else:
+        units = spiking_graph(graph, weights)
     _check("units", ir_spiking.rules(units))
     return units
 
@@ -215,8 +227,16 @@ def compile_program(program: Program, options: CompileOptions) -> Compiled:
 
 def constrained(checked: CheckedProgram) -> CheckedProgram:
     """The program with its graph held to what the section `truenorth` says."""
-    hysteresis = checked.truenorth.hysteresis
-    return checked if hysteresis is None else replace(checked, graph=with_trinary_weights(checked.graph, hysteresis))
+    asked = checked.truenorth
+    match asked.weights:
+        case "trinary":
+            return replace(checked, graph=with_trinary_weights(checked.graph, asked.hysteresis))
+        case "probabilistic":
+            return replace(checked, graph=with_probable_weights(checked.graph))
+        case "float":
+            return checked
+        case _:
+            assert_never(asked.weights)
 
 
 def _weighed(

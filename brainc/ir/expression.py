@@ -220,6 +220,11 @@ FUNCTIONS: dict[str, Function] = {
         _logistic,
         (lambda a: multiply(Apply("logistic", (a,)), subtract(ONE, Apply("logistic", (a,)))),),
     ),
+    "error_function": Function(
+        "erf({})",
+        np.vectorize(math.erf, otypes=[np.float64]),
+        (lambda a: multiply(Constant(2 / math.sqrt(math.pi)), call("exponential", negate(multiply(a, a)))),),
+    ),
     "power": Function("pow({}, {})", np.power, (_power_partial, None)),
     "spike": Function(
         "spike({}, {}, {})",
@@ -296,6 +301,30 @@ def operands_of(expression: Expression) -> frozenset[int]:
             return frozenset().union(*(operands_of(argument) for argument in arguments))
         case _:
             assert_never(expression)
+
+
+def is_linear(expression: Expression, operands: frozenset[int]) -> bool:
+    """Whether it is a sum of these operands, each times what depends on none of them: the sum's value at sums is then
+    the sum of its values."""
+    match expression:
+        case Constant(value=value):
+            return value == 0
+        case Operand(index=i):
+            return i in operands
+        case Apply("add" | "subtract" | "negate", parts):
+            return all(is_linear(part, operands) for part in parts)
+        case Apply("multiply", (left, right)):
+            return any(is_linear(a, operands) and _is_free(b, operands) for a, b in ((left, right), (right, left)))
+        case Apply("divide", (above, below)):
+            return is_linear(above, operands) and _is_free(below, operands)
+        case Apply("select", (condition, yes, no)):
+            return _is_free(condition, operands) and is_linear(yes, operands) and is_linear(no, operands)
+        case _:
+            return False
+
+
+def _is_free(expression: Expression, operands: frozenset[int]) -> bool:
+    return operands.isdisjoint(operands_of(expression))
 
 
 def functions_of(expression: Expression) -> frozenset[str]:

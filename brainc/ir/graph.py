@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import networkx
 
@@ -55,17 +55,22 @@ class Trinary:
 
 
 @dataclass(frozen=True, slots=True)
+class Probable:
+    """What a weight is that stands for synapses yet to be drawn: sign(w) with probability |w|, else 0; w in −1 … 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Weight:
     """A parameter of a node: its full name, its shape in PyTorch's order, and how it starts.
 
-    `rounding` is None where the weight is the number that training makes of it.
+    `constraint` is None where the weight is the number that training makes of it.
     """
 
     name: str
     shape: tuple[int, ...]
     initial: Initial
     trained: bool = True
-    rounding: Trinary | None = None
+    constraint: Trinary | Probable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,15 @@ def text(graph: LayerGraph) -> str:
 
 
 def _weight_text(weight: Weight) -> str:
-    kind = "" if weight.rounding is None else f" trinary(hysteresis={weight.rounding.hysteresis:g})"
+    match weight.constraint:
+        case Trinary(hysteresis=hysteresis):
+            kind = f" trinary(hysteresis={hysteresis:g})"
+        case Probable():
+            kind = " probable"
+        case None:
+            kind = ""
+        case _:
+            assert_never(weight.constraint)
     return f"{weight.name.rsplit('.', 1)[-1]}{list(weight.shape)}{kind}"
 
 
@@ -189,5 +202,6 @@ def rules(graph: LayerGraph) -> Iterator[str]:
 def _hidden_copies_amiss(node: Node) -> Iterator[str]:
     hidden = {weight.name: weight.shape for weight in node.weights if not weight.trained}
     for weight in node.weights:
-        if weight.rounding is not None and hidden.get(weight.rounding.hidden) != weight.shape:
-            yield f"G4: {node.name} has no hidden copy {weight.rounding.hidden} of {weight.name}"
+        match weight.constraint:
+            case Trinary(hidden=copy) if hidden.get(copy) != weight.shape:
+                yield f"G4: {node.name} has no hidden copy {copy} of {weight.name}"

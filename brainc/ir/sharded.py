@@ -5,7 +5,7 @@ Along each of the two mesh dimensions a tensor is *whole* (every rank has all of
 
 Rules, checked by `rules`:
 S1 every value has a layout.
-S2 no operation reads a partial value, but redistributions and those that are linear (a sum of partials, a view).
+S2 no operation reads a partial value, but redistributions, and views and maps that are linear in such values.
 S3 an operation's operands and result agree: a letter that is split is split the same way wherever it occurs, and a
    split letter that is summed away makes the result partial.
 """
@@ -243,18 +243,23 @@ def rules(program: ShardedProgram) -> Iterator[str]:
             if missing:
                 yield f"S1: {missing[0]} has no layout, {place}"
                 continue
-            for value in operands_of(operation):
-                if Partial() in (layouts[value.name].data, layouts[value.name].model) and not _is_linear(operation):
-                    yield f"S2: {value.name} is partial and read, {place}"
+            partial = frozenset(
+                place
+                for place, value in enumerate(operands_of(operation))
+                if Partial() in (layouts[value.name].data, layouts[value.name].model)
+            )
+            if partial and not _is_linear(operation, partial):
+                names = ", ".join(operands_of(operation)[place].name for place in sorted(partial))
+                yield f"S2: {names} is partial and read, {place}"
             if isinstance(operation, (ts.Contract, ts.Map, ts.Reduce)):
                 yield from (f"{fault}, {place}" for fault in _disagreements(operation, layouts, program.mesh))
 
 
-def _is_linear(operation: Operation) -> bool:
-    """Whether the sum of the results is the result of the sums."""
+def _is_linear(operation: Operation, partial: frozenset[int]) -> bool:
+    """Whether the sum of the results is the result of the sums of these operands."""
     match operation:
         case ts.Map(expression=expression):
-            return expression == ex.add(ex.Operand(0), ex.Operand(1))
+            return ex.is_linear(expression, partial)
         case _:
             return isinstance(operation, Redistribute | ts.View)
 

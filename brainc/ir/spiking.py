@@ -5,10 +5,11 @@ Spikes enter by encoders and are counted by a decoder. In between, unit k at pla
     Σ_{c,r,s} w[k,c,r,s] · x[c, p·stride + r·dilation − pad, q·stride + s·dilation − pad] ≥ threshold[k]
 
 with w in {−1, 0, 1} and x the spikes of the layers it reads, one after the other, seen as `[channels, height, width]`;
-a dense layer sees them all as channels of one place.
+a dense layer sees them all as channels of one place. Several networks of one make can be one graph, its `members`: a
+layer has their channels one after the other, in groups of their own, and the decoder counts the spikes of all.
 
 Rules, checked by `rules`:
-U1 every layer reads encoders or layers before it, as many spikes as it sees.
+U1 every layer reads encoders or layers before it, as many spikes as it sees; of a layer, each member reads its part.
 U2 names are unique.
 U3 weights are −1, 0 or 1, one for every tap of every unit, and there is a threshold for every channel.
 U4 the decoder reads one layer, and has a row for each class.
@@ -50,6 +51,15 @@ class Encoder:
     shape: Shape
     threshold: float
     origin: Origin = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Spikes `begin` … `end` of an encoder or layer, counted through channels, rows and columns."""
+
+    source: str
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +126,25 @@ class SpikingGraph:
     encoders: tuple[Encoder, ...]
     layers: tuple[Units, ...]
     decoder: Decoder
+    members: int = 1
 
     def shapes(self) -> Mapping[str, Shape]:
         """The shape of every encoder and layer."""
         encoders = {encoder.name: encoder.shape for encoder in self.encoders}
         return encoders | {layer.name: layer.shape for layer in self.layers}
+
+    def reads(self, layer: Units) -> tuple[Read, ...]:
+        """What a layer sees, in order: for each member, its part of every layer that it reads, and encoders whole."""
+        shapes = self.shapes()
+        encoders = {encoder.name for encoder in self.encoders}
+        found = []
+        for member in range(self.members):
+            for name in layer.inputs:
+                size = prod(shapes[name])
+                part = size if name in encoders else size // self.members
+                begin = 0 if name in encoders else member * part
+                found.append(Read(name, begin, begin + part))
+        return tuple(found)
 
 
 def evaluate(graph: SpikingGraph, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, Spikes]:
@@ -130,7 +154,10 @@ def evaluate(graph: SpikingGraph, inputs: Mapping[str, NDArray[np.float32]]) -> 
         given = inputs[encoder.input]
         spikes[encoder.name] = (given >= np.float32(encoder.threshold)).reshape(len(given), *encoder.shape)
     for layer in graph.layers:
-        flat = np.concatenate([spikes[name].reshape(len(spikes[name]), -1) for name in layer.inputs], axis=1)
+        parts = [(spikes[read.source], read) for read in graph.reads(layer)]
+        flat = np.concatenate(
+            [given.reshape(len(given), -1)[:, read.begin : read.end] for given, read in parts], axis=1
+        )
         spikes[layer.name] = _sums(layer, flat.reshape(-1, *layer.seen)) >= layer.thresholds[:, None, None]
     return spikes
 
@@ -172,7 +199,7 @@ def rules(graph: SpikingGraph) -> Iterator[str]:
     for layer in graph.layers:
         missing = [name for name in layer.inputs if name not in shapes]
         yield from (f"U1: {layer.name} reads {name} before it is made" for name in missing)
-        if not missing and sum(prod(shapes[name]) for name in layer.inputs) != prod(layer.seen):
+        if not missing and sum(read.end - read.begin for read in graph.reads(layer)) != prod(layer.seen):
             yield f"U1: {layer.name} sees {prod(layer.seen)} spikes, and reads another number"
         if layer.name in shapes:
             yield f"U2: {layer.name} is the name of two"
@@ -199,7 +226,8 @@ def text(graph: SpikingGraph) -> str:
             (layer.name, f"{' + '.join(layer.inputs)}: {seen}{groups}", str(list(layer.shape)), f"{least} … {most}")
         )
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [f"spiking {graph.name}"]
+    members = f", {graph.members} networks" if graph.members > 1 else ""
+    lines = [f"spiking {graph.name}{members}"]
     lines += [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
     lines.append(f"  decoder: {graph.decoder.classes} classes from {graph.decoder.layer}")
     return "\n".join(lines) + "\n"

@@ -124,8 +124,10 @@ class _Spreading:
                 self.inputs[result.name] = self.inputs[source.name]
             case ts.View(result=result, source=source):
                 self._view(operation, result, source)
-            case ts.Map(operands=(left, right), expression=expression) if self._adds_partials(left, right, expression):
-                self._append(operation, self.layouts[left.name])
+            case ts.Map() if (layout := self._of_partials(operation)) is not None:
+                self._append(operation, layout)
+            case ts.Map() if _is_of_weights(operation):
+                self._like_its_weight(operation)
             case ts.Contract() | ts.Map() | ts.Reduce():
                 self._by_letters(operation)
             case ts.Update(targets=targets, operands=operands):
@@ -153,17 +155,33 @@ class _Spreading:
             self.views[result.name] = view
         self._append(view, layout)
 
-    def _adds_partials(self, left: Value, right: Value, expression: ex.Expression) -> bool:
-        """Whether this is a sum of two values in one layout, which keeps the layout even where it is partial."""
-        if expression != ex.add(ex.Operand(0), ex.Operand(1)):
-            return False
-        layout = self.layouts.get(left.name)
-        return (
-            layout is not None
-            and layout == self.layouts.get(right.name)
-            and Partial() in (layout.data, layout.model)
-            and not any(self._is_summed(value) for value in (left, right))
+    def _of_partials(self, operation: ts.Map) -> Layout | None:
+        """The layout of partial operands in which this map is linear: it is done on each rank's terms, and they stay.
+
+        A sum of two values may be of anything; products only of weights' gradients, which nothing else reads.
+        """
+        found = [self.layouts.get(value.name) for value in operation.operands]
+        partial = frozenset(place for place, own in enumerate(found) if own is not None and _is_partial(own))
+        layouts = {own for own in found if own is not None and _is_partial(own)}
+        is_sum = len(partial) == 2 and operation.expression == ex.add(ex.Operand(0), ex.Operand(1))
+        if len(layouts) != 1 or not (is_sum or _is_of_weights(operation)):
+            return None
+        if any(self._is_summed(operation.operands[place]) for place in partial):
+            return None
+        (layout,) = layouts
+        others = [own for own in found if own is not None and own != layout]
+        fits = all(self._settled(own) == self._summed(layout) for own in others)
+        return layout if fits and ex.is_linear(operation.expression, partial) else None
+
+    def _like_its_weight(self, operation: ts.Map) -> None:
+        """Done where the weight lies."""
+        lead = next(value for value in operation.operands if value.shape)
+        layout = self._summed(self.layouts[lead.name])
+        operands = tuple(
+            self._fetch(value, layout if value.shape else EVERYWHERE, operation.phase, operation.origin)
+            for value in operation.operands
         )
+        self._append(ts.with_operands(operation, operands), layout)
 
     def _is_summed(self, value: Value) -> bool:
         """Whether a partial value has been summed: that is done in place, and the rank's own term is gone."""
@@ -290,3 +308,12 @@ class _Spreading:
             self.given[key] = fed
             self.layouts[name] = wanted
         return self.given[key]
+
+
+def _is_partial(layout: Layout) -> bool:
+    return Partial() in (layout.data, layout.model)
+
+
+def _is_of_weights(operation: ts.Map) -> bool:
+    """Whether this is elementwise in a weight of several axes or its gradient, of which samples have no shares."""
+    return len(operation.letters[0]) > 1 and not any(value.samples for value in operation.operands)

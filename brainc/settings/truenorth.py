@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Literal, TypeAlias, assert_never, get_args
 
-from brainc.graph.trinary import hidden_initial, synapses
+from brainc.graph.synapses import synapse_initial, synapses
 from brainc.ir.graph import LayerGraph
 from brainc.operators.operator import Argument
-from brainc.settings.reading import choose, known_settings, read_arguments, read_value, real
+from brainc.operators.table import OPERATORS
+from brainc.settings.reading import choose, known_settings, read_arguments, read_value, real, whole
 from brainlang.diagnostics import Report
 from brainlang.program import Program, Setting
 from brainrun.plan.schema import Constant, Drawn, Normal, Uniform
 
-KEYS = ("weights", "hysteresis")
-WEIGHTS = ("trinary", "float")
+Kind: TypeAlias = Literal["trinary", "probabilistic", "float"]
+
+KEYS = ("weights", "hysteresis", "ensemble")
+WEIGHTS: tuple[Kind, ...] = get_args(Kind)
+OF_WEIGHTS: Mapping[str, Kind] = {"hysteresis": "trinary", "ensemble": "probabilistic"}
+"""Which keys go with which weights only."""
+
 HYSTERESIS = Argument("hysteresis", "magnitude", "how far beyond ±1/2 a hidden copy changes its weight", 0.1)
+ENSEMBLE = Argument("ensemble", "count", "how many networks are drawn and decide together", 1)
+PASSED_ON = ("concat", "flatten", "reshape", "dropout")
 BORDER = 0.5
 FARTHEST = 4.0
 """Standard deviations beyond which hardly one draw in ten thousand lies."""
@@ -24,34 +32,46 @@ FARTHEST = 4.0
 
 @dataclass(frozen=True, slots=True)
 class TrueNorthOptions:
-    """`hysteresis` of trinary weights; None where weights stay the numbers that they are."""
+    """What weights are held to; `hysteresis` of trinary ones; how many networks an `ensemble` of drawn ones has."""
 
-    hysteresis: float | None
+    weights: Kind = "float"
+    hysteresis: float = 0.0
+    ensemble: int = 1
 
 
 def truenorth_options(program: Program, graph: LayerGraph) -> TrueNorthOptions:
     """The `truenorth` section; without one, weights stay as they are. Raises BrainError with all mistakes."""
     if program.truenorth is None:
-        return TrueNorthOptions(None)
+        return TrueNorthOptions()
     report = Report()
     settings = known_settings(report, "key of truenorth", program.truenorth, KEYS, ())
-    hysteresis = _hysteresis(report, settings)
-    trinary = _weights(report, settings) == "trinary"
-    if trinary:
-        _report_zeros(report, graph)
-    elif "hysteresis" in settings:
-        span = settings["hysteresis"].key_span
-        report.add(span, "hysteresis is of trinary weights, and these are float", "leave one of the two lines out")
+    hysteresis, ensemble = _hysteresis(report, settings), _ensemble(report, settings)
+    kind = _weights(report, settings)
+    for key, of in OF_WEIGHTS.items():
+        if key in settings and kind != of:
+            message = f"{key} is of {of} weights, and these are {kind}"
+            report.add(settings[key].key_span, message, "leave one of the two lines out")
+    match kind:
+        case "trinary":
+            _report_zeros(report, graph)
+        case "probabilistic":
+            _report_other_sums(report, graph)
+        case "float":
+            pass
+        case _:
+            assert_never(kind)
     report.settle()
-    return TrueNorthOptions(hysteresis if trinary else None)
+    return TrueNorthOptions(kind, hysteresis, ensemble)
 
 
-def _weights(report: Report, settings: Mapping[str, Setting]) -> str:
+def _weights(report: Report, settings: Mapping[str, Setting]) -> Kind:
     """What weights are held to; `trinary` where the section does not say, or says it wrongly, which is reported."""
     if "weights" not in settings:
         return WEIGHTS[0]
     call = choose(report, "kind of weights", settings["weights"].value, (WEIGHTS, ()))
-    return WEIGHTS[0] if call is None or read_arguments(report, call, ()) is None else call.function
+    if call is None or read_arguments(report, call, ()) is None:
+        return WEIGHTS[0]
+    return next(kind for kind in WEIGHTS if kind == call.function)
 
 
 def _hysteresis(report: Report, settings: Mapping[str, Setting]) -> float:
@@ -65,15 +85,39 @@ def _hysteresis(report: Report, settings: Mapping[str, Setting]) -> float:
     return real(value)
 
 
+def _ensemble(report: Report, settings: Mapping[str, Setting]) -> int:
+    given = settings.get(ENSEMBLE.name)
+    value = ENSEMBLE.default if given is None else read_value(report, ENSEMBLE, given.value)
+    return whole(value) if isinstance(value, int) else 1
+
+
 def _report_zeros(report: Report, graph: LayerGraph) -> None:
     """Layers whose weights would all start at 0, where no gradient passes to the layers before them."""
     for node in graph.nodes:
         for weight in synapses(node):
-            reach = _reach(hidden_initial(node, weight))
+            reach = _reach(synapse_initial(node, weight))
             if reach <= BORDER:
                 message = f"{node.name}: init={node.argument('init')} starts hidden copies within ±{reach:.3g}"
                 remedy = "leave init out, or use normal(0.5)"
                 report.add(node.origin.span, f"{message}, so all trinary weights at 0", remedy)
+
+
+def _report_other_sums(report: Report, graph: LayerGraph) -> None:
+    """What is no sum over synapses, where units fire by the mean and the variance of theirs, and what needs spikes."""
+    nodes = {node.name: node for node in graph.nodes}
+    chances: set[str] = set()
+    for node in graph.nodes:
+        read = nodes.get(node.inputs[0])
+        if node.operator == "spike" and read is not None:
+            chances.add(node.name)
+            if not OPERATORS[read.operator].synapses:
+                message = f"{node.name} reads {read.operator}, and drawn networks fire by sums of conv or dense"
+                report.add(node.origin.span, message, "leave it out, and let conv or dense have a bias")
+        elif node.operator in PASSED_ON and not chances.isdisjoint(node.inputs):
+            chances.add(node.name)
+        elif node.operator == "maxpool" and node.inputs[0] in chances:
+            message = f"{node.name}: the largest of several chances of a spike is not the chance that one comes"
+            report.add(node.origin.span, message, "use conv with a stride in place of maxpool")
 
 
 def _reach(initial: Drawn) -> float:

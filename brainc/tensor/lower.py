@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, assert_never
 
 from brainc.ir import tensor as ts
 from brainc.ir.expression import Constant, Expression, Operand, add, multiply
-from brainc.ir.graph import LayerGraph
+from brainc.ir.graph import LayerGraph, Probable, Trinary
 from brainc.ir.tensor import Parameter, Procedure, Result, TensorProgram, Value
 from brainc.operators.optimizer import OPTIMIZERS, Rule
 from brainc.operators.table import OPERATORS
 from brainc.tensor.builder import Builder
 from brainc.tensor.differentiate import differentiate
+from brainc.tensor.probable import Chances, within_bounds
 from brainc.tensor.simplify import without_unused
 from brainc.tensor.trinary import through_hidden
 from brainc.tensor.update import updates
@@ -51,7 +52,7 @@ def lower(graph: LayerGraph, *, batch: int, optimizer: str, settings: Mapping[st
         training.operations, training.losses, {p.value.name for p in parameters if p.trained}, graph.nodes[-1].origin
     )
     numbers, step = updates(parameters, backward.gradients, rule, RATE, STEP)
-    step = _rounding(graph, step)
+    step = _constrained(graph, step)
     train_operations = (*numbers, *training.operations, *backward.operations, *training.statistics, *step)
     return TensorProgram(
         graph.name,
@@ -76,15 +77,22 @@ def _parameters(graph: LayerGraph, rule: Rule) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
-def _rounding(graph: LayerGraph, step: tuple[ts.Update, ...]) -> tuple[ts.Update, ...]:
-    """The step with the updates of trinary weights made through their hidden copies."""
-    roundings = {weight.name: weight.rounding for node in graph.nodes for weight in node.weights if weight.rounding}
-    return tuple(
-        update
-        if (rounding := roundings.get(update.targets[0].name)) is None
-        else through_hidden(update, replace(update.targets[0], name=rounding.hidden), rounding.hysteresis)
-        for update in step
-    )
+def _constrained(graph: LayerGraph, step: tuple[ts.Update, ...]) -> tuple[ts.Update, ...]:
+    """The step with trinary weights moved through their hidden copies, and those that are probabilities kept so."""
+    constraints = {weight.name: weight.constraint for node in graph.nodes for weight in node.weights}
+    return tuple(_held(update, constraints[update.targets[0].name]) for update in step)
+
+
+def _held(update: ts.Update, constraint: Trinary | Probable | None) -> ts.Update:
+    match constraint:
+        case Trinary(hidden=hidden, hysteresis=hysteresis):
+            return through_hidden(update, replace(update.targets[0], name=hidden), hysteresis)
+        case Probable():
+            return within_bounds(update)
+        case None:
+            return update
+        case _:
+            assert_never(constraint)
 
 
 def _taken(inputs: tuple[Value, ...], parameters: tuple[Parameter, ...], rule: Rule) -> frozenset[str]:
@@ -102,12 +110,13 @@ def _forward(
     taken: frozenset[str],
     mode: Literal["train", "evaluate"],
 ) -> Forward:
-    builder = Builder(inputs[0].shape[0], mode, parameters, sample_weight, taken)
+    builder = Builder(inputs[0].shape[0], mode, dict(parameters), sample_weight, taken)
+    chances = Chances(builder, graph)
     values = {value.name: value for value in inputs}
     for node in graph.nodes:
         operator = OPERATORS[node.operator]
         builder.begin(node.origin, "metric" if operator.role == "metric" else "forward")
-        values[node.name] = operator.lower(builder, node, tuple(values[name] for name in node.inputs))
+        values[node.name] = chances.lower(node, tuple(values[name] for name in node.inputs))
     nodes = {node.name: node for node in graph.nodes}
     losses = tuple((values[term.node], term.weight) for term in graph.losses)
     results = [Result(term.name, "loss", values[term.node]) for term in graph.losses]

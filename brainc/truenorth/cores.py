@@ -177,16 +177,20 @@ class _Mapper:
                 axon += len(needed)
         every, at = np.concatenate(places), np.concatenate(targets)
         begin = 0
-        for name in layer.inputs:
-            own = (every >= begin) & (every < begin + self.sizes[name])
-            elements, receiving = every[own] - begin, at[own]
+        found: dict[str, list[tuple[Indices, Indices]]] = {name: [] for name in layer.inputs}
+        for read in self.graph.reads(layer):
+            end = begin + read.end - read.begin
+            own = (every >= begin) & (every < end)
+            found[read.source].append((every[own] - begin + read.begin, at[own]))
+            begin = end
+        for name, parts in found.items():
+            elements, receiving = (np.concatenate(column) for column in zip(*parts, strict=True))
             if name in self.ticks:
                 self.receivers[name].append((elements, receiving, layer.name))
             else:
                 cores, pins = receiving.T.tolist()
                 port = InputPort(f"{name} for {layer.name}", tuple(cores), tuple(pins))
                 yield port, Feed(name, layer.name, tuple(elements.tolist()), self.ticks[layer.name])
-            begin += self.sizes[name]
 
     def _targets(self, layer: Units) -> list[list[tuple[Target, int]]]:
         """For each unit, where its spikes go, and after how many ticks; outputs first."""

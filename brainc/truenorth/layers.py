@@ -127,7 +127,7 @@ class _Builder:
             self.report.add(
                 node.origin.span,
                 f"weights of {node.name} are other numbers than −1, 0 and 1",
-                "train with truenorth { weights = trinary }",
+                "train with truenorth { weights = trinary } or probabilistic",
             )
         if node.operator == "conv":
             kernel, stride, pad, dilation = window_arguments(dict(node.arguments), "kernel", 2)

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from brainc.ir.spiking import SpikingGraph, Units
+from brainc.ir.spiking import Read, SpikingGraph, Units
 from brainlang.diagnostics import Report
 from brainrun.truenorth.limits import AXONS, NEURONS
 
@@ -145,7 +145,7 @@ def cut_layers(graph: SpikingGraph) -> tuple[dict[str, tuple[Tile, ...]], dict[s
         hosted = all(name in encoders for name in layer.inputs)
         cut = _best_cut(layer, float(needs[layer.name].mean()), hosted)
         tiles[layer.name] = tuple(tiles_of(layer, cut))
-        _count(layer, tiles[layer.name], shapes, needs)
+        _count(layer, tiles[layer.name], graph.reads(layer), needs)
     return tiles, needs
 
 
@@ -192,9 +192,7 @@ def _most_seen(layer: Units, axis: int, size: int) -> int:
     return max(len(_seen(places, layer, axis)) for places in _ranges(layer.shape[axis + 1], size))
 
 
-def _count(
-    layer: Units, tiles: tuple[Tile, ...], shapes: Mapping[str, tuple[int, int, int]], needs: Mapping[str, Indices]
-) -> None:
+def _count(layer: Units, tiles: tuple[Tile, ...], reads: tuple[Read, ...], needs: Mapping[str, Indices]) -> None:
     """Add, for each spike that the layer reads, the axons that it must reach."""
     total = np.zeros(prod(layer.seen), np.int64)
     for tile in tiles:
@@ -202,7 +200,7 @@ def _count(
         for needed in axons_of(synapses):
             total[seen[needed]] += 1
     begin = 0
-    for name in layer.inputs:
-        end = begin + prod(shapes[name])
-        needs[name][...] += total[begin:end]
+    for read in reads:
+        end = begin + read.end - read.begin
+        needs[read.source][read.begin : read.end] += total[begin:end]
         begin = end

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from brainc.ir.graph import LayerGraph, Weight
+from brainc.ir.graph import LayerGraph, Trinary, Weight
 from brainrun.errors import RunError
 from brainrun.philox import initial_values
 from brainrun.plan.schema import Parameter, Slice
@@ -50,7 +50,7 @@ def read_weights(graph: LayerGraph, path: Path) -> dict[str, NDArray[np.float32]
 def _weights(graph: LayerGraph) -> tuple[Weight, ...]:
     """The weights that decide what the network computes: all but the hidden copies of trinary ones."""
     every = [weight for node in graph.nodes for weight in node.weights]
-    hidden = {weight.rounding.hidden for weight in every if weight.rounding is not None}
+    hidden = {weight.constraint.hidden for weight in every if isinstance(weight.constraint, Trinary)}
     return tuple(weight for weight in every if weight.name not in hidden)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -89,3 +90,64 @@ def test_a_damaged_plan_is_refused(trained: Path) -> None:
     done = run("brainrun", "damaged.plan", "--mode", "eval", folder=trained)
     assert done.returncode == 1
     assert "cores.bin: is not the file that was planned (its SHA-256 differs)" in done.stderr
+
+
+# ---- networks that are drawn -----------------------------------------------------------------------------------------
+
+DRAWN = ROOT / "examples" / "drawn_spikes.brain"
+PROBABLE = ("--from", "drawn/weights.safetensors")
+
+
+@pytest.fixture(scope="module")
+def probable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the probabilities that the example's training leaves."""
+    folder = tmp_path_factory.mktemp("drawn")
+    printed("brainrun", DRAWN, "--run-dir", "drawn", folder=folder)
+    return folder
+
+
+def scores_of(folder: Path, name: str, *words: str) -> np.ndarray:
+    """Of all test digits, from the cores of so compiled networks."""
+    said = printed("brainc", "compile", DRAWN, *DATA, *CORES, *PROBABLE, *words, "-o", f"{name}.plan", folder=folder)
+    assert "cores; brainrun" in said
+    printed("brainrun", f"{name}.plan", "--mode", "predict", "--run-dir", name, folder=folder)
+    return np.load(folder / name / "logits.npy")
+
+
+def accuracy(scores: np.ndarray) -> float:
+    with gzip.open(ROOT / "examples/data/digits/test-labels-idx1-ubyte.gz") as file:
+        labels = np.frombuffer(file.read()[8:], np.uint8)
+    return float((scores.argmax(axis=1) == labels).mean())
+
+
+def test_what_many_drawn_networks_say_comes_near_the_trained_chances(probable: Path) -> None:
+    printed("brainc", "compile", DRAWN, *DATA, "-o", "ranks.plan", folder=probable)
+    printed("brainrun", "ranks.plan", "--mode", "predict", *PROBABLE, "--run-dir", "ranks", folder=probable)
+    expected = np.load(probable / "ranks" / "logits.npy")
+    one, many = scores_of(probable, "one", "--ensemble", "1"), scores_of(probable, "many", "--ensemble", "32")
+    assert accuracy(expected) > 0.93
+    assert accuracy(one) > 0.9
+    assert accuracy(many) > 0.93
+    distances = [float(np.abs(found - expected).mean()) for found in (one, many)]
+    assert distances[1] < distances[0] / 2
+
+
+def test_the_file_says_how_many_are_drawn_and_the_command_line_by_which_seed(probable: Path) -> None:
+    found = [scores_of(probable, *case) for case in (("file",), ("seed", "--seed", "7"), ("other", "--seed", "8"))]
+    cores = [
+        json.loads(printed("brainc", "report", f"{name}.plan", "--json", folder=probable)) for name in ("file", "one")
+    ]
+    assert [each["totals"]["cores"] for each in cores] == [32, 2]
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("words", [("--ensemble", "4"), ("--seed", "3")])
+def test_nothing_is_drawn_of_weights_that_are_certain(trained: Path, words: tuple[str, str]) -> None:
+    for command in (("compile", EXAMPLE, *CORES), ("export", EXAMPLE)):
+        done = run("brainc", *command, *WEIGHTS, *words, "-o", "certain.plan", folder=trained)
+        assert done.returncode == 1
+        assert "nothing is drawn: weights are certain" in done.stderr
+    done = run("brainc", "export", "cores.plan", *words, "-o", "certain.ranc", folder=trained)
+    assert done.returncode == 1
+    assert "has its weights and settings in its cores" in done.stderr

@@ -15,7 +15,7 @@ from brainc.graph.trinary import with_trinary_weights
 from brainc.ir import expression as ex
 from brainc.ir import graph as ir_graph
 from brainc.ir.expression import Operand
-from brainc.ir.graph import LayerGraph
+from brainc.ir.graph import LayerGraph, Trinary
 from brainc.ir.scheme import Scheme
 from brainc.reductions.table import METHODS
 from brainc.tensor.lower import lower
@@ -81,7 +81,7 @@ def test_a_forced_spread_keeps_every_number(name: str, optimizer: str, pattern: 
 def hidden_of(network: LayerGraph) -> Mapping[str, str]:
     """Every trinary weight's hidden copy."""
     weights = (weight for node in network.nodes for weight in node.weights)
-    return {weight.name: weight.rounding.hidden for weight in weights if weight.rounding is not None}
+    return {weight.name: weight.constraint.hidden for weight in weights if isinstance(weight.constraint, Trinary)}
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])

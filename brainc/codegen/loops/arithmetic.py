@@ -39,6 +39,7 @@ _CALLS = {
     "log_one_plus": "log1p({})",
     "hyperbolic_tangent": "tanh({})",
     "logistic": "logistic({})",
+    "error_function": "erf({})",
     "spike": "(1.0 if {} >= {} else 0.0)",
 }
 _DOUBLE_CALLS = {
@@ -51,6 +52,7 @@ _DOUBLE_CALLS = {
     "log_one_plus": "math.log1p({})",
     "hyperbolic_tangent": "math.tanh({})",
     "logistic": "f64(1) / (f64(1) + math.exp(-{}))",
+    "error_function": "math.erf({})",
     "spike": "(f64(1) if {} >= {} else f64(0))",
 }
 

@@ -23,7 +23,7 @@ WIDTH = 116
 """Columns of a line, as in every other file of this project."""
 
 _TYPES = {"f32", "f64", "i32", "i64", "u64"}
-_FUNCTIONS = {"exp", "log", "log1p", "logistic", "maximum", "minimum", "philox", "sqrt", "tanh", "uniform"}
+_FUNCTIONS = {"erf", "exp", "log", "log1p", "logistic", "maximum", "minimum", "philox", "sqrt", "tanh", "uniform"}
 PRELUDE = frozenset(_TYPES | _FUNCTIONS | {"local"})
 """The names that generated code takes from `brainrun.kernel_prelude`."""
 

@@ -74,22 +74,30 @@ class _Writer:
         dense = layer.seen[1:] == layer.window.kernel == (1, 1) and layer.window.pad == (0, 0)
         shape = layer.shape[:1] if dense else layer.shape
         thresholds = layer.thresholds.astype(np.float32) - np.float32(0.5)
-        weights, begin = expanded(layer), 0
-        for number, name in enumerate(layer.inputs, 1):
-            own = f"{layer.name}.sum" if len(layer.inputs) == 1 else f"{layer.name}.sum{number}"
-            size = prod(self.shapes[name])
+        sources = dict.fromkeys(layer.inputs)
+        for number, name in enumerate(sources, 1):
+            own = f"{layer.name}.sum" if len(sources) == 1 else f"{layer.name}.sum{number}"
             if dense:
-                part = weights[:, begin : begin + size, 0, 0]
-                begin += size
+                part = self._weights_of(layer, name, 1)[:, :, 0, 0]
                 self._node(own, self.nir.Linear(weight=part.astype(np.float32)), self._flattened(name), layer.name)
             elif self.shapes[name][1:] != layer.seen[1:]:
                 self._refuse(layer, name)
             else:
-                channels = self.shapes[name][0]
-                node = self._window(layer, weights[:, begin : begin + channels])
-                begin += channels
+                node = self._window(layer, self._weights_of(layer, name, prod(layer.seen[1:])))
                 self._node(own, node, name, layer.name)
         self._threshold(layer.name, np.broadcast_to(thresholds.reshape(-1, *(1 for _ in shape[1:])), shape), shape)
+
+    def _weights_of(self, layer: Units, source: str, places: int) -> Weights:
+        """`[channels, channels of the source, height, width]`, where a channel is so many places."""
+        weights = expanded(layer)
+        found = np.zeros((len(weights), prod(self.shapes[source]) // places, *weights.shape[2:]), weights.dtype)
+        begin = 0
+        for read in self.graph.reads(layer):
+            end = begin + (read.end - read.begin) // places
+            if read.source == source:
+                found[:, read.begin // places : read.end // places] += weights[:, begin:end]
+            begin = end
+        return found
 
     def decode(self) -> None:
         """The scores: a product with the last spikes, which nothing turns into spikes."""

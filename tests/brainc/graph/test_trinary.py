@@ -50,7 +50,7 @@ def test_a_copy_starts_as_its_layer_says() -> None:
 
 def test_a_weight_knows_its_copy_which_nothing_differentiates() -> None:
     weight, hidden = next(node.weights for node in made().nodes if node.name == "s.dense")
-    assert weight.rounding == Trinary("s.dense.weight.hidden", 0.2)
+    assert weight.constraint == Trinary("s.dense.weight.hidden", 0.2)
     assert (weight.trained, hidden.trained, hidden.shape) == (True, False, weight.shape)
 
 

@@ -19,6 +19,7 @@ SMOOTH_UNARY = (
     "log_one_plus",
     "hyperbolic_tangent",
     "logistic",
+    "error_function",
 )
 BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 
@@ -55,7 +56,9 @@ def test_the_derivative_of_a_function_of_one_argument_is_its_slope(name: str) ->
     assert_derivative_holds(Apply(name, (X,)), 0, [np.linspace(0.2, 2.0, 7)])
 
 
-@pytest.mark.parametrize("name", ["negate", "absolute", "exponential", "hyperbolic_tangent", "logistic"])
+@pytest.mark.parametrize(
+    "name", ["negate", "absolute", "exponential", "hyperbolic_tangent", "logistic", "error_function"]
+)
 def test_the_derivative_holds_for_negative_arguments_too(name: str) -> None:
     assert_derivative_holds(Apply(name, (X,)), 0, [np.linspace(-2.0, -0.2, 7)])
 
@@ -215,3 +218,35 @@ def test_an_expression_reads_as_the_field_writes_it(expression: Expression, expe
 def test_operands_broadcast_against_each_other() -> None:
     result = ex.evaluate(ex.multiply(X, Y), [np.ones((3, 1)), np.arange(4.0)])
     np.testing.assert_array_equal(result, np.tile(np.arange(4.0), (3, 1)))
+
+
+SUM = ex.add(ex.multiply(X, Y), ex.negate(ex.divide(X, Constant(3.0))))
+
+
+@pytest.mark.parametrize(
+    ("expression", "operands", "linear"),
+    [
+        (X, {0}, True),
+        (X, {1}, False),
+        (ex.ZERO, {0}, True),
+        (ex.ONE, {0}, False),
+        (SUM, {0}, True),
+        (SUM, {1}, False),
+        (SUM, {0, 1}, False),
+        (ex.subtract(X, Y), {0, 1}, True),
+        (ex.add(X, ex.ONE), {0}, False),
+        (ex.divide(Y, X), {0}, False),
+        (ex.select(ex.less(Y, ex.ZERO), ex.negate(X), X), {0}, True),
+        (ex.select(ex.less(X, ex.ZERO), ex.negate(X), X), {0}, False),
+        (Apply("absolute", (X,)), {0}, False),
+    ],
+)
+def test_linear_is_what_gives_of_sums_the_sum(expression: Expression, operands: set[int], linear: bool) -> None:
+    assert ex.is_linear(expression, frozenset(operands)) == linear
+    numbers = np.random.default_rng(0)
+    one, other = numbers.normal(size=(2, 2, 50))
+    other = np.where([[place in operands] for place in (0, 1)], other, one)
+    total = np.where([[place in operands] for place in (0, 1)], one + other, one)
+    of_sum = ex.evaluate(expression, total)
+    sum_of = ex.evaluate(expression, one) + ex.evaluate(expression, other)
+    assert bool(np.allclose(of_sum, sum_of)) == linear

@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 from brainc.ir import spiking
 from brainc.ir.spiking import Encoder, SpikingGraph, Window
 from brainc.truenorth.cores import map_onto_cores
+from brainc.truenorth.ensemble import together
 from brainc.truenorth.nir.export import nir_graph, square_kernels
 from brainc.truenorth.nir.package import read_graph, write_graph
 from brainc.truenorth.nir.read import Imported, imported
@@ -23,6 +24,7 @@ from brainlang.diagnostics import BrainError
 
 from .networks import ORIGIN, decided, graph, graphs, units
 from .nir_plain import interpreted
+from .test_ensemble import again
 
 nir = pytest.importorskip("nir", reason="NIR graphs need the optional extra `nir`")
 
@@ -85,6 +87,15 @@ def test_the_package_s_check_of_types_agrees_where_kernels_are_square(network: S
     write_graph(folder / "checked.nir", nir_graph(network))
     if square_kernels(network):
         assert nir.read(folder / "checked.nir", type_check=True).check_types()
+
+
+def test_an_ensemble_is_exported_with_each_member_s_own_share_of_what_it_reads(folder: Path) -> None:
+    network = together([again(a_network(), seed) for seed in range(3)])
+    expected = spiking.evaluate(network, {"picture": images(network)})
+    back = there_and_back(network, folder).units
+    found = spiking.evaluate(back, {"picture": images(network)})
+    for layer in network.layers:
+        assert np.array_equal(found[layer.name].reshape(SAMPLES, -1), expected[layer.name].reshape(SAMPLES, -1))
 
 
 def test_the_same_graph_gives_the_same_bytes(folder: Path) -> None:
