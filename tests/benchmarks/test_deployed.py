@@ -28,5 +28,5 @@ def test_networks_without_their_data_are_left_out() -> None:
 
 
 def test_every_network_is_there_and_sound() -> None:
-    for path, _ in NETWORKS.values():
-        assert build(load_program(path, {})).nodes
+    for network in NETWORKS.values():
+        assert build(load_program(network.source, {})).nodes
