@@ -73,7 +73,7 @@ def export_to_ranc(options: RancOptions) -> InRanc | tuple[Violation, ...]:
     (options.output / NETWORK_FILE).write_bytes(found.network)
     (options.output / CONFIG_FILE).write_bytes(found.config)
     # A row shows the spikes of the tick before, and there is one more than the last tick's number.
-    rows = max(0, options.samples - 1) * plan.period + plan.latency + 2
+    rows = max(1, options.samples) * plan.period + plan.latency + 1
     return InRanc(len(network.graph.cores), rows, plan.latency + 1, plan.period)
 
 
@@ -85,4 +85,5 @@ def _packets(network: Deployed, options: RancOptions) -> Arrivals:
     )
     if dataset.count < options.samples:
         raise DataError(f"has {dataset.count} samples, and {options.samples} are wanted", where=f"data {dataset.role}")
-    return arrivals_of(network, values_of(plan, dataset, np.arange(options.samples)), first=0)
+    indices = np.arange(options.samples)
+    return arrivals_of(network, values_of(plan, dataset, indices), indices, first=0)

@@ -109,6 +109,8 @@ def compile_onto_cores(program: Program, options: CompileOptions) -> OnCores:
         scores=scores_of(graph),
         metric=graph.metrics[0].name if graph.metrics else "accuracy",
         multiply_adds=multiply_adds(graph),
+        ticks=_ticks(checked, units, options),
+        seed=_drawing_seed(checked, options),
     )
     return _onto_cores(network, options, {"graph": lambda: ir_graph.text(graph)})
 
@@ -118,14 +120,16 @@ def units_of(checked: CheckedProgram, options: CompileOptions) -> SpikingGraph:
     graph = checked.graph
     _check("graph", ir_graph.rules(graph))
     seed = checked.train.training.seed
-    if checked.truenorth.weights != "probabilistic" and (options.ensemble or options.seed is not None):
+    by_chance = any(node.operator == "stochastic" for node in graph.nodes)
+    idle_seed = options.seed is not None and not by_chance
+    if checked.truenorth.weights != "probabilistic" and (options.ensemble or idle_seed):
         what = "nothing is drawn: weights are certain, and an ensemble of them would be equal networks"
         raise PlanError(what, where=str(options.source), remedy="leave out --ensemble and --seed")
     weights = first_weights(graph, seed) if options.weights is None else read_weights(graph, options.weights)
     if checked.truenorth.weights == "probabilistic":
         members = options.ensemble or checked.truenorth.ensemble
-        drawing = seed if options.seed is None else options.seed
-        units = together([spiking_graph(graph, drawn(graph, weights, drawing, n)) for n in range(members)])
+        by = _drawing_seed(checked, options)
+        units = together([spiking_graph(graph, drawn(graph, weights, by, member)) for member in range(members)])
     else:
         units = spiking_graph(graph, weights)
     _check("units", ir_spiking.rules(units))
@@ -146,6 +150,8 @@ def compile_nir_file(options: CompileOptions) -> tuple[CorePlan, OnCores]:
         scores=found.scores,
         metric="accuracy",
         multiply_adds=products(found.units),
+        ticks=1,
+        seed=0,
     )
     compiled = _onto_cores(network, options, {})
     return write_plan(options.plan, compiled.plan, compiled.files), compiled
@@ -161,6 +167,22 @@ class _Network:
     scores: str
     metric: str
     multiply_adds: int
+    ticks: int
+    seed: int
+
+
+def _drawing_seed(checked: CheckedProgram, options: CompileOptions) -> int:
+    """What networks and stochastic spikes are drawn by."""
+    return checked.train.training.seed if options.seed is None else options.seed
+
+
+def _ticks(checked: CheckedProgram, units: SpikingGraph, options: CompileOptions) -> int:
+    """In how many ticks a sample is shown. PlanError: in several, in which all spikes would be the same."""
+    ticks = options.ticks or checked.truenorth.ticks
+    if ticks > 1 and all(encoder.code == "threshold" for encoder in units.encoders):
+        what = f"{ticks} ticks of a sample would be alike: no input has the code rate or stochastic"
+        raise PlanError(what, where=str(options.source), remedy="show it in one tick, or use such a code")
+    return ticks
 
 
 def _onto_cores(network: _Network, options: CompileOptions, before: Mapping[str, Callable[[], str]]) -> OnCores:
@@ -182,6 +204,8 @@ def _onto_cores(network: _Network, options: CompileOptions, before: Mapping[str,
         multiply_adds=network.multiply_adds,
         hops_in_order=hops(flow, reading_order(flow.cores)),
         hops=hops(flow, places),
+        period=network.ticks,
+        seed=network.seed,
     )
     plan, files = assemble_cores(units, mapped, facts)
     shown: dict[str, Callable[[], str]] = {

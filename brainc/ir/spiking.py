@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainc.ir.origin import Origin
+from brainrun.plan.cores import Code
 
 Shape: TypeAlias = tuple[int, int, int]
 Spikes: TypeAlias = NDArray[np.bool_]
@@ -44,13 +45,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Spikes where the network's input is at least `threshold`."""
+    """Spikes of the network's input by a code; the `threshold` is of the code of that name."""
 
     name: str
     input: str
     shape: Shape
     threshold: float
     origin: Origin = field(compare=False, repr=False)
+    code: Code = "threshold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +150,17 @@ class SpikingGraph:
 
 
 def evaluate(graph: SpikingGraph, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, Spikes]:
-    """The spikes `[samples, channels, height, width]` of every encoder and layer, from inputs `[samples, …]`."""
+    """The spikes `[samples, channels, height, width]` of every encoder and layer, from inputs `[samples, …]`.
+
+    Spikes of an encoder with another code than `threshold` are given under its own name.
+    """
     spikes: dict[str, Spikes] = {}
     for encoder in graph.encoders:
-        given = inputs[encoder.input]
-        spikes[encoder.name] = (given >= np.float32(encoder.threshold)).reshape(len(given), *encoder.shape)
+        if encoder.code == "threshold":
+            fires = inputs[encoder.input] >= np.float32(encoder.threshold)
+        else:
+            fires = inputs[encoder.name].astype(bool)
+        spikes[encoder.name] = fires.reshape(len(fires), *encoder.shape)
     for layer in graph.layers:
         parts = [(spikes[read.source], read) for read in graph.reads(layer)]
         flat = np.concatenate(
@@ -214,9 +222,17 @@ def rules(graph: SpikingGraph) -> Iterator[str]:
         yield f"U4: the decoder reads {graph.decoder.matrix.shape[1]} spikes of {graph.decoder.layer}"
 
 
+def _code_text(encoder: Encoder) -> str:
+    return (
+        f"{encoder.input} ≥ {encoder.threshold:g}"
+        if encoder.code == "threshold"
+        else f"{encoder.code} of {encoder.input}"
+    )
+
+
 def text(graph: SpikingGraph) -> str:
     """The graph, a layer a line."""
-    rows = [(e.name, f"{e.input} ≥ {e.threshold:g}", str(list(e.shape)), "") for e in graph.encoders]
+    rows = [(e.name, _code_text(e), str(list(e.shape)), "") for e in graph.encoders]
     for layer in graph.layers:
         window = layer.window
         seen = f"window {list(window.kernel)} stride {list(window.stride)} pad {list(window.pad)}"

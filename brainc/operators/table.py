@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from brainc.operators import activation, convolution, dense, loss, metric, normalisation, pooling, regularise, shape
+from brainc.operators import (
+    activation,
+    convolution,
+    dense,
+    encoding,
+    loss,
+    metric,
+    normalisation,
+    pooling,
+    regularise,
+    shape,
+)
 from brainc.operators.operator import Operator
 
 OPERATORS: dict[str, Operator] = {
@@ -16,6 +27,9 @@ OPERATORS: dict[str, Operator] = {
         activation.SIGMOID,
         activation.TANH,
         activation.SPIKE,
+        encoding.POPULATION,
+        encoding.RATE,
+        encoding.STOCHASTIC,
         activation.SOFTMAX,
         pooling.MAXPOOL,
         pooling.AVGPOOL,

@@ -25,9 +25,10 @@ class CompileOptions:
 
     `output` None is NAME.plan in the working folder. `data`, `model` and `reduce` go before the file's `parallel`
     section; `ranks` is how many there are where one of them is `auto` (None: as many as a node of the machine has
-    cores). `weights` go onto neurosynaptic cores (None: as training would start); where they are probabilities,
-    `ensemble` networks are drawn by `seed` (None: what the file says). `settings` are the `--set` pairs
-    (name, text of a constant). `data_dir` None is the source's folder.
+    cores). `settings` are the `--set` pairs (name, text of a constant). `data_dir` None is the source's folder.
+
+    For neurosynaptic cores: `weights` go onto them (None: as training would start); where those are probabilities,
+    `ensemble` networks are drawn by `seed`; a sample is shown in so many `ticks` (None: what the file says).
     """
 
     source: Path
@@ -41,6 +42,7 @@ class CompileOptions:
     weights: Path | None = None
     ensemble: int | None = None
     seed: int | None = None
+    ticks: int | None = None
     settings: tuple[tuple[str, str], ...] = ()
     data_dir: Path | None = None
     show: tuple[str, ...] = ()

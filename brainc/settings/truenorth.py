@@ -17,13 +17,15 @@ from brainrun.plan.schema import Constant, Drawn, Normal, Uniform
 
 Kind: TypeAlias = Literal["trinary", "probabilistic", "float"]
 
-KEYS = ("weights", "hysteresis", "ensemble")
+KEYS = ("weights", "hysteresis", "ensemble", "ticks")
 WEIGHTS: tuple[Kind, ...] = get_args(Kind)
 OF_WEIGHTS: Mapping[str, Kind] = {"hysteresis": "trinary", "ensemble": "probabilistic"}
 """Which keys go with which weights only."""
 
 HYSTERESIS = Argument("hysteresis", "magnitude", "how far beyond ±1/2 a hidden copy changes its weight", 0.1)
 ENSEMBLE = Argument("ensemble", "count", "how many networks are drawn and decide together", 1)
+TICKS = Argument("ticks", "count", "in how many ticks a sample is shown", 1)
+CHANCES = ("rate", "stochastic")
 PASSED_ON = ("concat", "flatten", "reshape", "dropout")
 BORDER = 0.5
 FARTHEST = 4.0
@@ -32,11 +34,15 @@ FARTHEST = 4.0
 
 @dataclass(frozen=True, slots=True)
 class TrueNorthOptions:
-    """What weights are held to; `hysteresis` of trinary ones; how many networks an `ensemble` of drawn ones has."""
+    """What weights are held to; `hysteresis` of trinary ones; how many networks an `ensemble` of drawn ones has.
+
+    ticks: in how many a sample is shown to the cores.
+    """
 
     weights: Kind = "float"
     hysteresis: float = 0.0
     ensemble: int = 1
+    ticks: int = 1
 
 
 def truenorth_options(program: Program, graph: LayerGraph) -> TrueNorthOptions:
@@ -45,7 +51,8 @@ def truenorth_options(program: Program, graph: LayerGraph) -> TrueNorthOptions:
         return TrueNorthOptions()
     report = Report()
     settings = known_settings(report, "key of truenorth", program.truenorth, KEYS, ())
-    hysteresis, ensemble = _hysteresis(report, settings), _ensemble(report, settings)
+    hysteresis = _hysteresis(report, settings)
+    ensemble, ticks = (_count(report, argument, settings) for argument in (ENSEMBLE, TICKS))
     kind = _weights(report, settings)
     for key, of in OF_WEIGHTS.items():
         if key in settings and kind != of:
@@ -54,6 +61,7 @@ def truenorth_options(program: Program, graph: LayerGraph) -> TrueNorthOptions:
     match kind:
         case "trinary":
             _report_zeros(report, graph)
+            _report_chances(report, graph)
         case "probabilistic":
             _report_other_sums(report, graph)
         case "float":
@@ -61,7 +69,7 @@ def truenorth_options(program: Program, graph: LayerGraph) -> TrueNorthOptions:
         case _:
             assert_never(kind)
     report.settle()
-    return TrueNorthOptions(kind, hysteresis, ensemble)
+    return TrueNorthOptions(kind, hysteresis, ensemble, ticks)
 
 
 def _weights(report: Report, settings: Mapping[str, Setting]) -> Kind:
@@ -85,9 +93,9 @@ def _hysteresis(report: Report, settings: Mapping[str, Setting]) -> float:
     return real(value)
 
 
-def _ensemble(report: Report, settings: Mapping[str, Setting]) -> int:
-    given = settings.get(ENSEMBLE.name)
-    value = ENSEMBLE.default if given is None else read_value(report, ENSEMBLE, given.value)
+def _count(report: Report, argument: Argument, settings: Mapping[str, Setting]) -> int:
+    given = settings.get(argument.name)
+    value = argument.default if given is None else read_value(report, argument, given.value)
     return whole(value) if isinstance(value, int) else 1
 
 
@@ -100,6 +108,14 @@ def _report_zeros(report: Report, graph: LayerGraph) -> None:
                 message = f"{node.name}: init={node.argument('init')} starts hidden copies within ±{reach:.3g}"
                 remedy = "leave init out, or use normal(0.5)"
                 report.add(node.origin.span, f"{message}, so all trinary weights at 0", remedy)
+
+
+def _report_chances(report: Report, graph: LayerGraph) -> None:
+    """Codes that training knows by their chances of spikes, which units of certain weights would take for numbers."""
+    for node in graph.nodes:
+        if node.operator in CHANCES:
+            message = f"{node.name} gives chances of spikes, and trinary weights are trained with spikes"
+            report.add(node.origin.span, message, "use weights = probabilistic, or the code spike or population")
 
 
 def _report_other_sums(report: Report, graph: LayerGraph) -> None:

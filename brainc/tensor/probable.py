@@ -23,6 +23,7 @@ LEAST, MOST = Constant(-1.0), Constant(1.0)
 SHEPPARD = 1 / 12
 """The variance that rounding to whole numbers adds."""
 
+_FIRING = ("spike", "population")
 _REARRANGED = ("concat", "flatten", "reshape")
 
 _X = Operand(0)
@@ -49,7 +50,7 @@ class Chances:
         result = OPERATORS[node.operator].lower(self._builder, node, operands)
         if f"{node.shared}.weight" in self._drawn:
             self._variances[node.name] = self._variance(node, operands[0])
-        elif node.operator == "spike" or (node.operator in _REARRANGED and self._binary.issuperset(node.inputs)):
+        elif node.operator in _FIRING or (node.operator in _REARRANGED and self._binary.issuperset(node.inputs)):
             self._binary.add(node.name)
         return result
 

@@ -30,10 +30,12 @@ class Facts:
     multiply_adds: int
     hops_in_order: float
     hops: float
+    period: int
+    seed: int
 
 
 def assemble(units: SpikingGraph, mapped: Mapped, facts: Facts) -> tuple[CorePlan, dict[str, bytes]]:
-    """The plan and its files. A sample follows in every tick, as units remember nothing."""
+    """The plan and its files. Another sample may follow in every tick, as units remember nothing."""
     origins = Counter(core.origin for core in mapped.graph.cores)
     labels = [given.name for given in facts.inputs if given.classes]
     plan = CorePlan(
@@ -44,7 +46,7 @@ def assemble(units: SpikingGraph, mapped: Mapped, facts: Facts) -> tuple[CorePla
         data=facts.data,
         data_folder=facts.data_folder,
         inputs=facts.inputs,
-        encoders=tuple(EncoderFact(one.name, one.input, one.threshold) for one in units.encoders),
+        encoders=tuple(EncoderFact(one.name, one.input, one.code, one.threshold) for one in units.encoders),
         feeds=tuple(
             FeedFact(port.name, feed.encoder, feed.elements, feed.tick)
             for port, feed in zip(mapped.graph.inputs, mapped.feeds, strict=True)
@@ -53,7 +55,8 @@ def assemble(units: SpikingGraph, mapped: Mapped, facts: Facts) -> tuple[CorePla
         label=labels[0] if labels else "",
         metric=facts.metric,
         latency=mapped.latency,
-        period=1,
+        period=facts.period,
+        seed=facts.seed,
         layers=tuple(
             CoreLayer(
                 layer.name,

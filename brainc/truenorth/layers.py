@@ -8,7 +8,7 @@ is negative, one on −x, whose weights are the opposite ones. After the last sp
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from brainc.ir.graph import LayerGraph, Node
 from brainc.ir.spiking import Encoder, Shape, SpikingGraph, Units, Window
+from brainc.operators.encoding import population_thresholds
 from brainc.operators.windows import window_arguments
 from brainc.truenorth.decoder import decoder, scored, tail_of
 from brainlang.diagnostics import Report
@@ -95,7 +96,7 @@ class _Builder:
         """One layer: units, part of some, or one that cores cannot be."""
         operands = [self.seen.get(name) for name in node.inputs]
         match node.operator, operands:
-            case "spike", [_Numbers() as numbers]:
+            case (("spike" | "population" | "rate" | "stochastic"), [_Numbers() as numbers]):
                 self._encode(node, numbers)
             case "spike", [_Sums() as sums]:
                 self._fire(node, sums)
@@ -116,9 +117,9 @@ class _Builder:
     # ---- layers ----
 
     def _encode(self, node: Node, numbers: _Numbers) -> None:
-        threshold = _real(node, "threshold")
-        self.encoders.append(Encoder(node.name, numbers.field, _three(numbers.shape), threshold, node.origin))
-        self.seen[node.name] = _Spikes((node.name,), node.tensor.shape)
+        made = tuple(_encoders(node, numbers.field, _three(numbers.shape)))
+        self.encoders += made
+        self.seen[node.name] = _Spikes(tuple(encoder.name for encoder in made), node.tensor.shape)
 
     def _multiply(self, node: Node, spikes: _Spikes) -> None:
         weight = self.weights[f"{node.shared}.weight"]
@@ -205,7 +206,7 @@ class _Builder:
             self.report.add(
                 span,
                 f"{node.name} reads the numbers of {numbers[0]}, and cores take spikes",
-                f"make spikes of them first: {numbers[0]} | spike(threshold=…)",
+                f"make spikes of them first: {numbers[0]} | spike(threshold=…), population, rate or stochastic",
             )
         elif node.operator == "spike" or all(isinstance(operand, _Spikes) for operand in operands):
             self.report.add(
@@ -234,6 +235,19 @@ class _Builder:
                     f"{scored(self.graph)}, by which the network decides, is no count of one layer's spikes",
                     "end with a layer of spikes, several for each class, and the mean of each class's",
                 )
+
+
+def _encoders(node: Node, given: str, shape: Shape) -> Iterator[Encoder]:
+    match node.operator:
+        case "population":
+            for number, threshold in enumerate(population_thresholds(dict(node.arguments))):
+                yield Encoder(f"{node.name}.{number}", given, shape, threshold, node.origin)
+        case "rate":
+            yield Encoder(node.name, given, shape, 0.0, node.origin, "rate")
+        case "stochastic":
+            yield Encoder(node.name, given, shape, 0.0, node.origin, "stochastic")
+        case _:
+            yield Encoder(node.name, given, shape, _real(node, "threshold"), node.origin)
 
 
 def _node(graph: LayerGraph, name: str) -> Node:

@@ -83,6 +83,15 @@ def normal(words: Words) -> NDArray[np.float32]:
     return draws.reshape(words.shape).astype(np.float32)
 
 
+def draws(
+    seed: int, stream: int, step: int, samples: NDArray[np.int64], features: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """`drawn[s, f]` in [0, 1): a number for each feature of each sample, which are known by their own numbers."""
+    words = np.stack(block(seed, stream, step, samples[:, None], features[None, :] // 4))
+    word = np.broadcast_to(features % 4, words.shape[1:])[None]
+    return uniform(np.take_along_axis(words, word, axis=0)[0])
+
+
 def keep_mask(
     seed: int, stream: int, step: int, samples: NDArray[np.int64], features: NDArray[np.int64], keep: float
 ) -> NDArray[np.bool_]:
@@ -90,9 +99,7 @@ def keep_mask(
 
     `samples` are positions in the global batch, `features` flat feature numbers.
     """
-    words = np.stack(block(seed, stream, step, samples[:, None], features[None, :] // 4))
-    word = np.broadcast_to(features % 4, words.shape[1:])[None]
-    return uniform(np.take_along_axis(words, word, axis=0)[0]) < np.float32(keep)
+    return draws(seed, stream, step, samples, features) < np.float32(keep)
 
 
 def initial_values(parameter: Parameter, slices: Sequence[Slice], seed: int) -> NDArray[np.float32]:

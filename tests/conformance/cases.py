@@ -89,6 +89,22 @@ def spike(name: str, call: str, shape: tuple[int, ...], units: int, threshold: f
     return layer(f"spike, {name}", call, shape, units, torch, low=-2.0, high=2.0, surrogate=True)
 
 
+def population(name: str, call: str, shape: tuple[int, ...], units: int, thresholds: tuple[float, ...]) -> Case:
+    """A population, whose neurons stand one after the other along the first axis."""
+
+    def torch(_F: Any, v: Values, _mode: Mode) -> Any:
+        return sum(_placed(fired(v["x"], at, 1.0), number, len(thresholds)) for number, at in enumerate(thresholds))
+
+    return layer(f"population, {name}", call, shape, units, torch, low=-2.0, high=3.0, surrogate=True)
+
+
+def _placed(part: Any, number: int, size: int) -> Any:
+    """Part `number` of so many along axis 1, with zeros for the others."""
+    whole = part.new_zeros((part.shape[0], size * part.shape[1], *part.shape[2:]))
+    whole[:, number * part.shape[1] : (number + 1) * part.shape[1]] = part
+    return whole
+
+
 def cross_entropy(F: Any, y: Any, v: Values) -> Any:
     """PyTorch's mean over samples."""
     return F.cross_entropy(y, v["label"])
@@ -194,6 +210,10 @@ ELEMENTWISE = (
     spike("at a threshold of its own", "spike(0.7)", (9,), 9, 0.7, 1.0),
     spike("steep", "spike(threshold=-0.25, width=0.4)", (12,), 12, -0.25, 0.4),
     spike("wide", "spike(width=3)", (9,), 9, 0.0, 3.0),
+    layer("rate", "rate", (9,), 9, lambda _F, v, _mode: v["x"].clamp(0, 1), low=-0.5, high=1.5),
+    layer("stochastic", "stochastic", (2, 3), 6, lambda _F, v, _mode: v["x"].clamp(0, 1), low=-0.5, high=1.5),
+    population("of features", "population(4)", (5,), 20, (0.125, 0.375, 0.625, 0.875)),
+    population("of an image, in a range", "population(2, least=-1, most=3)", (2, 2, 3), 24, (0.0, 2.0)),
     layer("softmax, of features", "softmax", (5,), 5, lambda F, v, _mode: F.softmax(v["x"], 1), low=-3.0, high=3.0),
     layer("softmax, over channels", "softmax", (4, 2, 3), 24, lambda F, v, _mode: F.softmax(v["x"], 1)),
     layer(

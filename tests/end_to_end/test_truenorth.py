@@ -5,9 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+
+from brainc.ir import spiking
+from brainc.pipeline import constrained, units_of
+from brainc.settings.check import check_program
+from brainc.settings.options import CompileOptions
+from brainlang import load_program
+from brainrun.plan.cores import EncoderFact
+from brainrun.truenorth.codes import Window, spikes_of
 
 from .command import ROOT, printed, run
 
@@ -151,3 +160,82 @@ def test_nothing_is_drawn_of_weights_that_are_certain(trained: Path, words: tupl
     done = run("brainc", "export", "cores.plan", *words, "-o", "certain.ranc", folder=trained)
     assert done.returncode == 1
     assert "has its weights and settings in its cores" in done.stderr
+
+
+# ---- several ticks a sample ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def coded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn network on grey values by chance, trained for a few epochs."""
+    folder = tmp_path_factory.mktemp("coded")
+    text = DRAWN.read_text().replace('"data/', f'"{ROOT}/examples/data/').replace("epochs    = 20", "epochs    = 8")
+    codes = "    grey  = image | spike(threshold=0.25)\n    black = image | spike(threshold=0.6)\n"
+    assert codes in text
+    for code in ("rate", "stochastic"):
+        other = text.replace(codes, f"    grey = image | {code}\n").replace("concat(grey, black)", "grey")
+        (folder / f"{code}.brain").write_text(other)
+    printed("brainrun", "stochastic.brain", "--run-dir", "run", folder=folder)
+    return folder
+
+
+def evaluated(folder: Path, code: str, ticks: int, *more: str) -> dict[str, Any]:
+    """What the cores make of the test digits."""
+    words = (*CORES, *WEIGHTS, "--ticks", str(ticks), "-o", "coded.plan")
+    printed("brainc", "compile", f"{code}.brain", *words, folder=folder)
+    printed("brainrun", "coded.plan", "--mode", "eval", "--json", "eval.json", *more, folder=folder)
+    found: dict[str, Any] = json.loads((folder / "eval.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("code", ["rate", "stochastic"])
+def test_a_code_of_many_ticks_tells_more_than_one_of_one(coded: Path, code: str) -> None:
+    one, many = evaluated(coded, code, 1), evaluated(coded, code, 16)
+    accuracies = [facts["epochs"][0]["test"]["accuracy"] for facts in (one, many)]
+    assert accuracies[0] < accuracies[1]
+    assert accuracies[1] > 0.9
+    assert (one["period_ticks"], many["period_ticks"]) == (1, 16)
+    assert many["latency_ticks"] == one["latency_ticks"] + 15
+    assert many["roles"]["test"]["ticks"] == 500 * 16 + many["latency_ticks"] - 16
+    report = json.loads(printed("brainc", "report", "coded.plan", "--json", folder=coded))
+    assert (report["period_ticks"], report["samples_per_second"]) == (16, 62.5)
+
+
+def test_the_spikes_of_all_ticks_are_those_of_the_units_one_tick_after_the_other(coded: Path) -> None:
+    """Scores beside the spiking graph's, evaluated tick by tick on the spikes of the code."""
+    evaluated(coded, "stochastic", 5, "--seed", "11")
+    printed("brainrun", "coded.plan", "--mode", "predict", "--seed", "11", "--run-dir", "cores", folder=coded)
+    options = CompileOptions(coded / "stochastic.brain", weights=coded / "run/weights.safetensors", target="truenorth")
+    checked = constrained(check_program(load_program(options.source, {}), options))
+    units = units_of(checked, options)
+    with gzip.open(ROOT / "examples/data/digits/test-images-idx3-ubyte.gz") as file:
+        images = np.frombuffer(file.read()[16:], np.uint8).reshape(-1, 64).astype(np.float32) / np.float32(16)
+    (encoder,) = units.encoders
+    fact = EncoderFact(encoder.name, encoder.input, encoder.code, encoder.threshold)
+    expected = np.zeros((len(images), 10))
+    for tick in range(5):
+        spikes = spikes_of(fact, images, np.arange(len(images)), tick, Window(5, 11))
+        fired = spiking.evaluate(units, {encoder.name: spikes})
+        expected += spiking.scores(units.decoder, fired[units.decoder.layer]) / 5
+    np.testing.assert_allclose(np.load(coded / "cores" / "logits.npy"), expected, atol=1e-5)
+
+
+def test_ranks_draw_the_same_spikes(coded: Path) -> None:
+    found = [evaluated(coded, "stochastic", 4, *words)["epochs"] for words in ((), ("-n", "2"), ("--seed", "99"))]
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+def test_ticks_that_would_be_alike_are_refused(trained: Path) -> None:
+    done = run("brainc", "compile", EXAMPLE, *CORES, "--ticks", "4", "-o", "alike.plan", folder=trained)
+    assert done.returncode == 1
+    assert "4 ticks of a sample would be alike: no input has the code rate or stochastic" in done.stderr
+
+
+def test_codes_that_are_chances_are_for_networks_that_are_drawn(coded: Path) -> None:
+    text = (coded / "rate.brain").read_text()
+    certain = text.replace("probabilistic", "trinary").replace("    ensemble = 16\n", "")
+    (coded / "certain.brain").write_text(certain)
+    done = run("brainc", "check", "certain.brain", folder=coded)
+    assert done.returncode == 1
+    assert "grey.rate gives chances of spikes, and trinary weights are trained with spikes" in done.stderr

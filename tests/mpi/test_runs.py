@@ -171,7 +171,7 @@ def test_an_exception_on_one_rank_ends_all_and_is_told_once(tmp_path: Path) -> N
 import sys
 from brainrun import train
 from brainrun.cli import main
-from brainrun.mesh import MpiWorld
+from brainrun.mpi_world import MpiWorld
 
 note, gather = train._note, MpiWorld.__init__
 ranks = []

@@ -62,6 +62,9 @@ class _Writer:
 
     def encode(self, encoder: Encoder) -> None:
         """A threshold on the numbers of an input."""
+        if encoder.code != "threshold":
+            message = f"{encoder.name} is a {encoder.code} code, and NIR has none"
+            self.report.add(encoder.origin.span, message, "use spike(threshold=…) or population")
         shape = encoder.shape if encoder.shape[1:] != (1, 1) else encoder.shape[:1]
         if encoder.input not in self.inputs:
             self.inputs[encoder.input] = self._add(encoder.input, self.nir.Input(input_type=np.array(shape)))

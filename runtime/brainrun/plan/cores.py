@@ -6,23 +6,28 @@ product.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from brainrun.plan.schema import DataSection, File, InputFact, Value
 
 CORES_FILE, DECODER_FILE = "cores.bin", "decoder.safetensors"
 
 
+Code: TypeAlias = Literal["threshold", "rate", "stochastic"]
+"""How a number becomes spikes; see `truenorth/codes.py`."""
+
+
 class EncoderFact(Value, frozen=True):
-    """An encoder's element spikes where that of the network's input is at least `threshold`."""
+    """Spikes of an input's elements, by a code; the `threshold` is of the code of that name."""
 
     name: str
     input: str
+    code: Code
     threshold: float
 
 
 class FeedFact(Value, frozen=True):
-    """Pin p of an input port takes element `elements[p]` of an encoder, `tick` ticks after the sample's first."""
+    """Pin p of an input port takes element `elements[p]` of an encoder, `tick` ticks after the encoder's spikes."""
 
     port: str
     encoder: str
@@ -42,7 +47,7 @@ class CoreLayer(Value, frozen=True):
     """Further cores that only pass its spikes on."""
 
     tick: int
-    """When its units fire, counted from the sample's first tick."""
+    """When its units fire, counted from the spikes of the encoders that they tell of."""
 
 
 class CorePlan(Value, frozen=True):
@@ -65,9 +70,11 @@ class CorePlan(Value, frozen=True):
     metric: str
     """What the share of right decisions is called."""
     latency: int
-    """Ticks from a sample's first to the one in which its output spikes leave."""
+    """Ticks from an encoder's spikes to the output spikes that tell of them."""
     period: int
-    """Ticks from a sample to the next."""
+    """So many ticks in succession a sample is shown, before the next one is; its scores are the mean of theirs."""
+    seed: int
+    """What the spikes of stochastic encoders are drawn by."""
     layers: tuple[CoreLayer, ...]
     hops_in_order: float
     """Steps from core to core, one spike a neuron, if cores stood in the order of their numbers."""

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-VERSION = 4
+VERSION = 5
 LANES = 16
 """Samples that lie side by side in an activation's innermost axis."""
 

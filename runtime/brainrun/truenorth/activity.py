@@ -64,7 +64,7 @@ class Activity(Value, frozen=True):
 def samples_to_record(plan: CorePlan, cores: int) -> int:
     """As many as make a small file: at most `MOST_SAMPLES`, and at least one."""
     ticks = MOST_BYTES // (cores * NEURONS // 8)
-    return max(1, min(MOST_SAMPLES, 1 + (ticks - plan.latency - 1) // plan.period))
+    return max(1, min(MOST_SAMPLES, (ticks - plan.latency) // plan.period))
 
 
 def packed(raster: Raster, ticks: int, cores: int) -> bytes:

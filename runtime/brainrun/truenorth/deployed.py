@@ -1,7 +1,7 @@
 """How does a network on cores run over data? Samples become spikes, go through the cores, and are scored.
 
-A new sample comes every `period` ticks while earlier ones are still under way. Scores are the decoder's matrix times
-the output spikes of the sample's tick.
+A sample is shown for `period` ticks, and the next one follows while its spikes are still under way. Scores are the
+decoder's matrix times the mean of the output spikes that tell of the sample's ticks.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from brainrun.plan.schema import LANES, InputFact, Slice
 from brainrun.readers.dataset import Dataset
 from brainrun.readers.lanes import samples_of_lanes
 from brainrun.truenorth.circuit import circuit
+from brainrun.truenorth.codes import Window, spikes_of
 from brainrun.truenorth.file import decoded
 from brainrun.truenorth.gather import gathered, gathered_cores, gathered_raster
 from brainrun.truenorth.graph import CoreGraph, InputPort
@@ -112,21 +113,21 @@ class Runner:
         values = values_of(plan, dataset, indices)
         labels = values[plan.label][:, 0].astype(np.int64) if plan.label in values else np.zeros(0, np.int64)
         first, samples = self._simulator.tick, len(indices)
-        arrivals = arrivals_of(self.network, values, first)
+        arrivals = arrivals_of(self.network, values, indices, first)
         ticks, drawn_ticks = (self._ticks(count) for count in (samples, min(drawn, samples)))
         outcome, raster = self._run(ticks, drawn_ticks, arrivals)
         fired = np.zeros((samples, self.network.matrix.shape[1]))
         since = outcome.departures.ticks - first - plan.latency
-        due = (since >= 0) & (since % plan.period == 0)
-        fired[since[due] // plan.period, outcome.departures.pins[due]] = 1
+        due = since >= 0
+        np.add.at(fired, (since[due] // plan.period, outcome.departures.pins[due]), 1)
         # As float32, in which equal votes are equal scores: of those the first counts, as in the network.
-        scores = (fired @ self.network.matrix.T + self.network.offset).astype(np.float32)
+        scores = (fired @ self.network.matrix.T / plan.period + self.network.offset).astype(np.float32)
         return Batch(scores, labels, ticks, outcome, drawn_ticks, raster)
 
     def _ticks(self, samples: int) -> int:
         """From the first sample's first tick to the last one's decision."""
         plan = self.network.plan
-        return (samples - 1) * plan.period + plan.latency + 1 if samples else 0
+        return samples * plan.period + plan.latency if samples else 0
 
     def _run(self, ticks: int, drawn: int, arrivals: Arrivals) -> tuple[Outcome, Raster]:
         """So many ticks, every spike of the first ones drawn."""
@@ -152,16 +153,25 @@ def values_of(plan: CorePlan, dataset: Dataset, indices: NDArray[np.int64]) -> d
     return {fact.name: _values(dataset, fact, indices) for fact in plan.inputs if fact.name in dataset.inputs}
 
 
-def arrivals_of(network: Deployed, values: Mapping[str, NDArray[Any]], first: int) -> Arrivals:
-    """Every encoder's spikes, at the ticks in which the layers that read them look; the first sample's from `first`."""
+def arrivals_of(
+    network: Deployed, values: Mapping[str, NDArray[Any]], indices: NDArray[np.int64], first: int
+) -> Arrivals:
+    """Every encoder's spikes, at the ticks in which the layers that read them look; the first sample's from `first`.
+
+    `indices` are the samples' places in the data.
+    """
     plan = network.plan
-    encoders = {encoder.name: encoder for encoder in plan.encoders}
     ports = {port.name: port for port in network.graph.inputs}
+    window = Window(plan.period, plan.seed)
     parts = []
-    for feed in plan.feeds:
-        encoder = encoders[feed.encoder]
-        spikes = values[encoder.input] >= np.float32(encoder.threshold)
-        parts.append(_entering(spikes, feed, ports[feed.port], plan.period))
+    for tick in range(plan.period):
+        spikes = {
+            encoder.name: spikes_of(encoder, values[encoder.input], indices, tick, window) for encoder in plan.encoders
+        }
+        for feed in plan.feeds:
+            entering = _entering(spikes[feed.encoder], feed, ports[feed.port], plan.period)
+            entering[0] += tick
+            parts.append(entering)
     ticks, cores, axons = np.concatenate(parts, axis=1)
     order = np.argsort(ticks, kind="stable")
     return Arrivals(ticks[order] + first, cores[order].astype(np.int32), axons[order].astype(np.int32))

@@ -87,6 +87,8 @@ def _network(options: RunOptions) -> Deployed:
         raise PlanError(
             "has its weights in its cores", where=str(options.plan), remedy="give --from to brainc compile instead"
         )
+    if options.seed is not None:
+        plan = msgspec.structs.replace(plan, seed=options.seed)
     network = deployed(plan, files, str(options.plan))
     for violation in broken_rules(network.graph):
         raise PlanError(f"breaks a rule of cores: {violation}", where=str(options.plan), remedy="compile it again")
@@ -116,7 +118,7 @@ def _activity(
 ) -> RoleActivity:
     """Core by core, from what the counters said before this data set; the recording is of its first batch."""
     plan, cores = runner.network.plan, len(runner.network.graph.cores)
-    whole = max(0, 1 + (first.drawn_ticks - plan.latency - 1) // plan.period)
+    whole = max(0, (first.drawn_ticks - plan.latency) // plan.period)
     recording = Recording(
         first.drawn_ticks,
         tuple(first.labels[:whole].tolist()),
@@ -130,12 +132,12 @@ def _activity(
 
 
 def _said(role: str, account: Account, plan: CorePlan, network: Deployed) -> str:
-    spent = _joules(account, network)
+    spent, rate = _joules(account, network), 1 / (plan.period * SECONDS_PER_TICK)
     return (
         f"{role}  {plan.metric} {account.right / account.samples:.6g}  on {len(network.graph.cores):,} cores: "
         f"{account.spikes / account.samples:,.0f} spikes and {spent * 1e6:.3g} µJ a sample, "
-        f"{plan.latency + 1} ticks from sample to decision, {1 / (plan.period * SECONDS_PER_TICK):,.0f} samples/s "
-        f"at 1 kHz; {account.ticks / account.seconds:,.0f} ticks/s simulated"
+        f"{plan.latency + plan.period} ticks from sample to decision, {rate:,.0f} samples/s at 1 kHz; "
+        f"{account.ticks / account.seconds:,.0f} ticks/s simulated"
     )
 
 
@@ -151,7 +153,7 @@ def _facts(accounts: Mapping[str, Account], network: Deployed) -> dict[str, obje
         "epochs": [{"epoch": 0, **numbers}],
         "cores": len(network.graph.cores),
         "chips": _chips(network),
-        "latency_ticks": plan.latency + 1,
+        "latency_ticks": plan.latency + plan.period,
         "period_ticks": plan.period,
         "roles": {
             role: {
