@@ -15,7 +15,8 @@ from brainrun.errors import RunError
 from brainrun.first_death import hold_pipe
 from brainrun.kernels import cache_folder
 from brainrun.launch import launch
-from brainrun.mesh import AgreedFailure, World, launched, open_world
+from brainrun.mesh import AgreedFailure, World, launched
+from brainrun.open_world import open_world
 from brainrun.options import RunOptions
 from brainrun.plan.store import read_plan, require_ranks, target_of
 from brainrun.progress import Show

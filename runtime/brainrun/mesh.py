@@ -1,6 +1,6 @@
 """Whom does a rank speak with? The ranks of a run, transfers bound once, and failures that all learn of.
 
-This is the only module that imports mpi4py.MPI; a run of one rank imports it only when an MPI launcher started it.
+A run of one rank has nobody to speak with, and needs MPI only when an MPI launcher started it (`open_world.py`).
 """
 
 from __future__ import annotations
@@ -141,25 +141,6 @@ def share_of_cores(sets: Sequence[tuple[int, ...]], member: int) -> tuple[int, .
     if count >= len(own):
         return (own[place % len(own)],)
     return own[len(own) * place // count : len(own) * (place + 1) // count]
-
-
-def open_world(*, with_mpi: bool) -> World:
-    """The ranks of this run. RunError where MPI is needed and cannot be loaded."""
-    if not with_mpi:
-        return Alone()
-    # Only here, since a run of one rank needs no MPI library; importing it initialises it.
-    import mpi4py
-
-    mpi4py.rc.thread_level = "serialized"
-    try:
-        from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:
-        raise RunError(
-            f"MPI cannot be loaded: {error}", remedy="install brainc[mpi], or load your site's MPI"
-        ) from None
-    from brainrun.mpi_world import MpiWorld
-
-    return MpiWorld(MPI)
 
 
 class Alone:

@@ -1,4 +1,7 @@
-"""How do ranks speak over MPI? Communicators of the mesh, requests bound once, and what all must agree on."""
+"""How do ranks speak over MPI? Communicators of the mesh, requests bound once, and what all must agree on.
+
+This is the only module that imports mpi4py.MPI.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SECONDS_BETWEEN_LOOKS = 1e-3
+
+
+def open_mpi_world() -> MpiWorld:
+    """The ranks that MPI knows. RunError where it cannot be loaded."""
+    # Only here, as importing it initialises it.
+    import mpi4py
+
+    mpi4py.rc.thread_level = "serialized"
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise RunError(
+            f"MPI cannot be loaded: {error}", remedy="install brainc[mpi], or load your site's MPI"
+        ) from None
+    return MpiWorld(MPI)
 
 
 class MpiWorld:

@@ -16,8 +16,8 @@ from brainc.settings.options import CompileOptions
 from brainrun.checkpoint import initialise
 from brainrun.execute import Executor
 from brainrun.kernels import Cache, KernelSource, compile_missing, load
-from brainrun.mesh import open_world
 from brainrun.native import Loader
+from brainrun.open_world import open_world
 from brainrun.plan.store import read_plan
 from brainrun.pool import Pool, pool_source
 from brainrun.processor import this_processor

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from brainrun.errors import DataError
-from brainrun.mesh import AgreedFailure, World, agreed, open_world, share_of_cores
+from brainrun.mesh import AgreedFailure, World, agreed, share_of_cores
+from brainrun.open_world import open_world
 from brainrun.plan.schema import AllReduce, Exchange, Mesh, Message
 from tests.mpi.harness import ranks
 

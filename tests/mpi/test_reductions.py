@@ -17,8 +17,9 @@ import pytest
 
 from brainc.ir.scheme import Scheme
 from brainrun.kernels import Cache, compile_missing, load
-from brainrun.mesh import World, open_world
+from brainrun.mesh import World
 from brainrun.native import Loader
+from brainrun.open_world import open_world
 from brainrun.plan.schema import AllReduce, Mesh, Panels, Plain, Reduction
 from brainrun.pool import Pool
 from brainrun.processor import this_processor

@@ -34,12 +34,15 @@ def spikes_of(
     """`[samples, elements]` in tick 0 … ticks − 1 of the window, of these samples by their places in the data."""
     match encoder.code:
         case "threshold":
-            return values >= np.float32(encoder.threshold)
+            fires: NDArray[np.bool_] = values >= np.float32(encoder.threshold)
+            return fires
         case "rate":
             counts = np.floor(np.clip(values, 0, 1) * np.float32(window.ticks) + np.float32(0.5)).astype(np.int64)
-            return (tick + 1) * counts // window.ticks > tick * counts // window.ticks
+            spread: NDArray[np.bool_] = (tick + 1) * counts // window.ticks > tick * counts // window.ticks
+            return spread
         case "stochastic":
             elements = np.arange(values.shape[1])
-            return draws(window.seed, stream_of(encoder.name), tick, samples, elements) < values
+            by_chance: NDArray[np.bool_] = draws(window.seed, stream_of(encoder.name), tick, samples, elements) < values
+            return by_chance
         case _:
             assert_never(encoder.code)
