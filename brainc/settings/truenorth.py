@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, TypeAlias, assert_never, get_args
 
 from brainc.graph.synapses import synapse_initial, synapses
-from brainc.ir.graph import LayerGraph
+from brainc.ir.graph import LayerGraph, Node
 from brainc.operators.operator import Argument
 from brainc.operators.table import OPERATORS
 from brainc.settings.reading import choose, known_settings, read_arguments, read_value, real, whole
 from brainlang.diagnostics import Report
 from brainlang.program import Program, Setting
 from brainrun.plan.schema import Constant, Drawn, Normal, Uniform
+from brainrun.truenorth.limits import AXONS
 
 Kind: TypeAlias = Literal["trinary", "probabilistic", "float"]
 
-KEYS = ("weights", "hysteresis", "ensemble", "ticks")
+KEYS = ("weights", "hysteresis", "ensemble", "ticks", "fan_in")
 WEIGHTS: tuple[Kind, ...] = get_args(Kind)
 OF_WEIGHTS: Mapping[str, Kind] = {"hysteresis": "trinary", "ensemble": "probabilistic"}
 """Which keys go with which weights only."""
 
 HYSTERESIS = Argument("hysteresis", "magnitude", "how far beyond ±1/2 a hidden copy changes its weight", 0.1)
 ENSEMBLE = Argument("ensemble", "count", "how many networks are drawn and decide together", 1)
+FAN_IN = Argument("fan_in", "count", "how many spikes a unit may see", AXONS // 2)
 TICKS = Argument("ticks", "count", "in how many ticks a sample is shown", 1)
 CHANCES = ("rate", "stochastic")
 PASSED_ON = ("concat", "flatten", "reshape", "dropout")
@@ -52,12 +55,14 @@ def truenorth_options(program: Program, graph: LayerGraph) -> TrueNorthOptions:
     report = Report()
     settings = known_settings(report, "key of truenorth", program.truenorth, KEYS, ())
     hysteresis = _hysteresis(report, settings)
-    ensemble, ticks = (_count(report, argument, settings) for argument in (ENSEMBLE, TICKS))
+    ensemble, ticks, fan_in = (_count(report, argument, settings) for argument in (ENSEMBLE, TICKS, FAN_IN))
     kind = _weights(report, settings)
     for key, of in OF_WEIGHTS.items():
         if key in settings and kind != of:
             message = f"{key} is of {of} weights, and these are {kind}"
             report.add(settings[key].key_span, message, "leave one of the two lines out")
+    if kind != "float":
+        _report_fan_in(report, graph, fan_in)
     match kind:
         case "trinary":
             _report_zeros(report, graph)
@@ -108,6 +113,34 @@ def _report_zeros(report: Report, graph: LayerGraph) -> None:
                 message = f"{node.name}: init={node.argument('init')} starts hidden copies within ±{reach:.3g}"
                 remedy = "leave init out, or use normal(0.5)"
                 report.add(node.origin.span, f"{message}, so all trinary weights at 0", remedy)
+
+
+def _report_fan_in(report: Report, graph: LayerGraph, limit: int) -> None:
+    """Layers whose units see more spikes than a core offers, before they are trained for it."""
+    nodes = {node.name: node for node in graph.nodes}
+    for node in graph.nodes:
+        own = synapses(nodes[node.shared])
+        if not own or not _is_read_by_a_spike(node, graph):
+            continue
+        seen = own[0].shape[0] if node.transposed else prod(own[0].shape[1:])
+        if seen > limit:
+            groups = -(-seen // limit)
+            fewer = (
+                f"use groups={groups} or more, or a smaller kernel" if node.operator == "conv" else "let it read fewer"
+            )
+            message = f"units of {node.name} see {seen} spikes, and a core offers {limit} signed ones"
+            report.add(node.origin.span, message, f"{fewer}, or raise fan_in for a network that stays off cores")
+
+
+def _is_read_by_a_spike(node: Node, graph: LayerGraph) -> bool:
+    """Whether a spike depends on the layer: what follows the last one is computed off the cores."""
+    depending = {node.name}
+    for other in graph.nodes:
+        if not depending.isdisjoint(other.inputs):
+            if other.operator == "spike":
+                return True
+            depending.add(other.name)
+    return False
 
 
 def _report_chances(report: Report, graph: LayerGraph) -> None:

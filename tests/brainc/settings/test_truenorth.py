@@ -10,7 +10,8 @@ from tests.brainc.graph.networks import program_of
 
 def options(section: str | None, layer: str = "dense(20)") -> TrueNorthOptions:
     body = f"h = image | {layer} | spike\ns = h | dense(10)\nloss l = cross_entropy(s, label)"
-    program = program_of(body, "" if section is None else f"truenorth {{\n{section}\n}}\n")
+    wide = "" if section is None or "fan_in" in section else "fan_in = 192"  # the image's 192 numbers, for dense
+    program = program_of(body, "" if section is None else f"truenorth {{\n{section}\n{wide}\n}}\n")
     return truenorth_options(program, build(program))
 
 
@@ -79,3 +80,25 @@ def test_what_is_no_sum_over_synapses_is_refused_where_networks_are_drawn(layer,
     assert options("weights = trinary", layer)
     with pytest.raises(BrainError, match=message):
         options("weights = probabilistic", layer)
+
+
+@pytest.mark.parametrize(
+    ("layer", "seen", "remedy"),
+    [
+        ("dense(20)", 192, "let it read fewer"),
+        ("conv(6, kernel=7)", 147, "use groups=2 or more, or a smaller kernel"),
+        ("conv(16, kernel=3) | spike | dense(20, bias=false) | spike | dense(4)", 576, "let it read fewer"),
+    ],
+)
+def test_units_that_would_see_too_much_are_refused_before_they_are_trained(layer, seen, remedy):
+    with pytest.raises(BrainError) as refused:
+        options("fan_in = 128", layer)
+    assert f"see {seen} spikes, and a core offers 128 signed ones" in str(refused.value)
+    assert remedy in str(refused.value)
+    assert options(f"fan_in = {seen}", layer) == TrueNorthOptions("trinary", 0.1)
+
+
+def test_groups_and_what_follows_the_last_spike_are_counted_as_they_are():
+    assert options("fan_in = 64", "conv(6, kernel=8, groups=3) ")
+    with pytest.raises(BrainError, match="see 64 spikes, and a core offers 63"):
+        options("fan_in = 63", "conv(6, kernel=8, groups=3)")
