@@ -316,4 +316,5 @@ def _is_partial(layout: Layout) -> bool:
 
 def _is_of_weights(operation: ts.Map) -> bool:
     """Whether this is elementwise in a weight of several axes or its gradient, of which samples have no shares."""
-    return len(operation.letters[0]) > 1 and not any(value.samples for value in operation.operands)
+    own, *others = operation.letters
+    return len(own) > 1 and not operation.result.samples and set(others) <= {own, ""}
