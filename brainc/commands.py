@@ -172,7 +172,8 @@ def _export_to_ranc(given: argparse.Namespace) -> int:
     if not isinstance(written, InRanc):
         return fail("\n".join(f"brainc: error: {given.source}: RANC cannot do it: {lack}" for lack in written))
     command = f"brainrun {output / NETWORK_FILE} --ranc {output / CONFIG_FILE} --ticks {written.rows} --output rows.txt"
-    print(f"{output}: {written.cores} cores, decisions from row {written.first} on; {command} runs them")
+    each = f", {written.every} rows each" if written.every > 1 else ""
+    print(f"{output}: {written.cores} cores, decisions from row {written.first} on{each}; {command} runs them")
     return FINE
 
 
