@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from brainc.settings.options import LEVELS, TARGETS, TARGETS_TO_COME, CompileOptions
@@ -17,6 +17,12 @@ from brainrun.errors import PlanError
 
 FINE, AT_FAULT = 0, 1
 """Exit statuses."""
+
+FOR_ONE_TARGET: Mapping[str, Mapping[str, str]] = {
+    "cpu": {"--data": "data", "--model": "model", "--ranks": "ranks", "--reduce": "reduce", "--machine": "machine"},
+    "truenorth": {"--from": "weights", "--ensemble": "ensemble", "--seed": "seed", "--ticks": "ticks"},
+}
+"""What `brainc compile` can be told of one target only, and where `CompileOptions` has it."""
 
 
 def fail(message: str) -> int:
@@ -105,6 +111,7 @@ def compile_source(given: argparse.Namespace) -> int:
         data_dir=given.data_dir,
         show=tuple(given.show),
     )
+    _refuse_what_is_for_another(options)
     for level in options.show:
         if level not in LEVELS[options.target]:
             of_target = ", ".join(LEVELS[options.target])
@@ -125,6 +132,15 @@ def compile_source(given: argparse.Namespace) -> int:
     mesh = plan.mesh
     print(f"{options.plan}: data {mesh.data} × model {mesh.model}; brainc report {options.plan} tells what it does")
     return FINE
+
+
+def _refuse_what_is_for_another(options: CompileOptions) -> None:
+    """What another target is told would be told in vain."""
+    for target, words in FOR_ONE_TARGET.items():
+        given = [word for word, name in words.items() if getattr(options, name) is not None]
+        if target != options.target and given:
+            what = f"{', '.join(given)}: for the target {target}, and this one is {options.target}"
+            raise PlanError(what, remedy=f"leave it out, or use --target {target}")
 
 
 def _compile_nir(options: CompileOptions) -> int:

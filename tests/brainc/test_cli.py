@@ -252,3 +252,16 @@ def test_a_reader_who_leaves_early_causes_no_traceback():
     command = f"{sys.executable} -m brainc.cli compile small.brain --show kernels --show tensor | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--from", "w.safetensors"), "--from: for the target truenorth, and this one is cpu"),
+        (("--ensemble", "2", "--ticks", "3"), "--ensemble, --ticks: for the target truenorth, and this one is cpu"),
+        (("--target", "truenorth", "--data", "2"), "--data: for the target cpu, and this one is truenorth"),
+    ],
+)
+def test_what_is_for_another_target_is_refused(capsys, words, message):
+    assert run("compile", "small.brain", *words) == 1
+    assert message in capsys.readouterr().err
