@@ -100,7 +100,7 @@ def test_what_ranc_cannot_do_is_a_line_each(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("net.plan --from w.safetensors", "net.plan: has its weights and settings in its cores: give --from and --set"),
+        ("net.plan --from w.safetensors", "net.plan: has its weights and settings in its cores: give --from, --set, "),
         ("net.plan --format nir", "net.plan: is a plan, whose cores are layers no longer: give the .brain file"),
         ("net.brain --format ranc", "net.brain: is no plan: compile it with --target truenorth first"),
         ("net.brain --samples 3", "a NIR graph holds no data: leave out --samples and --data-dir"),
