@@ -70,7 +70,7 @@ def _replace(path: Path, content: bytes) -> None:
             file.write(content)
         os.chmod(name, real.stat().st_mode)
         os.replace(name, real)
-    except BaseException:
+    except BaseException:  # an interrupt, too, leaves no temporary file
         os.unlink(name)
         raise
 

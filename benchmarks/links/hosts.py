@@ -118,7 +118,7 @@ class Hosts:
         try:
             _remove()
             self._build()
-        except BaseException:
+        except BaseException:  # an interrupt, too, leaves no hosts behind
             self._end()
             raise
         return self

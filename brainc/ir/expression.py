@@ -133,6 +133,11 @@ def minimum(left: Expression, right: Expression) -> Expression:
     return Apply("minimum", (left, right))
 
 
+def clamp(value: Expression, least: float, most: float) -> Expression:
+    """The nearest number to the value in least … most."""
+    return minimum(maximum(value, Constant(least)), Constant(most))
+
+
 def select(condition: Expression, yes: Expression, no: Expression) -> Expression:
     """`yes` where the condition holds, else `no`."""
     return yes if yes == no else Apply("select", (condition, yes, no))

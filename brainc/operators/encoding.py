@@ -11,7 +11,7 @@ from brainc.operators.activation import elementwise
 from brainc.operators.operator import Argument, Arguments, Operator, needs_numbers
 from brainc.tensor.builder import Builder
 
-_CHANCE = ex.minimum(ex.maximum(Operand(0), ex.ZERO), ex.ONE)
+_CHANCE = ex.clamp(Operand(0), 0.0, 1.0)
 
 
 def population_thresholds(arguments: Arguments) -> tuple[float, ...]:

@@ -19,7 +19,6 @@ from brainc.ir.tensor import Update, Value
 from brainc.operators.table import OPERATORS
 from brainc.tensor.builder import Builder, axes
 
-LEAST, MOST = Constant(-1.0), Constant(1.0)
 SHEPPARD = 1 / 12
 """The variance that rounding to whole numbers adds."""
 
@@ -87,4 +86,4 @@ class Chances:
 def within_bounds(update: Update) -> Update:
     """The update of a weight and its state, with the weight clipped to −1 … 1 after the step."""
     step, *state = update.expressions
-    return replace(update, expressions=(ex.minimum(ex.maximum(step, LEAST), MOST), *state))
+    return replace(update, expressions=(ex.clamp(step, -1.0, 1.0), *state))

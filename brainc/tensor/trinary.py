@@ -38,7 +38,7 @@ def through_hidden(update: ts.Update, hidden: Value, hysteresis: float) -> ts.Up
     others = range(1, len(update.operands))
     renamed = [Operand(last), *(Operand(number if number < last else number + 1) for number in others)]
     step, *state = (ex.substitute(expression, renamed) for expression in update.expressions)
-    moved = ex.minimum(ex.maximum(step, LEAST), MOST)
+    moved = ex.clamp(step, -1.0, 1.0)
     return replace(
         update,
         targets=(*update.targets, hidden),

@@ -89,7 +89,7 @@ class Cache:
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(object_file).digest() + object_file)
             os.replace(temporary, self.path(key))
-        except BaseException:
+        except BaseException:  # an interrupt, too, leaves no temporary file
             Path(temporary).unlink(missing_ok=True)
             raise
 

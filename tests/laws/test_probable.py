@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,11 +76,13 @@ def test_a_weight_stays_where_it_lies_and_its_gradient_is_summed_once(pattern: s
 
 def within_range(case: Spread) -> Spread:
     """The case with its probabilities within −1 … 1, where drawn values need not be."""
-    for node in case.graph.nodes:
-        for weight in node.weights:
-            if weight.constraint is not None:
-                case.values[weight.name][...] = np.tanh(case.values[weight.name])  # type: ignore[index]
-    return case
+    held = {weight.name for node in case.graph.nodes for weight in node.weights if weight.constraint is not None}
+    return with_values(case, {name: np.tanh(case.values[name]) for name in held})
+
+
+def with_values(case: Spread, values: Mapping[str, Array]) -> Spread:
+    """The case with other values for some names."""
+    return replace(case, values={**case.values, **values})
 
 
 def forward(network: LayerGraph, values: Mapping[str, Array]) -> dict[str, Array]:
@@ -123,7 +126,7 @@ def test_units_fire_about_as_often_as_drawn_networks_do() -> None:
         loss objective = mean_squared_error(y, t)
     """)
     case = within_range(spread(network, (1, 1), batch=BATCH))
-    case.values["y.dense.bias"][...] = np.random.default_rng(2).uniform(-3, 3, 40)  # type: ignore[index]
+    case = with_values(case, {"y.dense.bias": np.random.default_rng(2).uniform(-3, 3, 40)})
     known = forward(network, case.values)
     weights, numbers = case.values["y.dense.weight"], np.random.default_rng(1)
     given = (case.values["x"] >= 0.5).astype(float)
@@ -164,8 +167,7 @@ def test_gradients_are_the_slopes_of_the_objective(name: str) -> None:
 def test_a_step_never_leaves_the_range_of_probabilities() -> None:
     network = probable(CHAIN)
     case = within_range(spread(network, (1, 1), batch=BATCH, optimizer="sgd"))
-    case.values["rate"] = np.float64(1e4)  # type: ignore[index]
-    after = case.whole("train")
+    after = with_values(case, {"rate": np.asarray(1e4)}).whole("train")
     held = [weight.name for node in network.nodes for weight in node.weights if weight.constraint is not None]
     assert len(held) == 3
     assert {np.abs(after[name]).max() for name in held} == {1.0}

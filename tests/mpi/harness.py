@@ -81,7 +81,7 @@ def _main() -> None:
     outcome = Path(os.environ[_IN_RANK]) / str(MPI.COMM_WORLD.Get_rank())
     try:
         getattr(importlib.import_module(sys.argv[1]), sys.argv[2])()
-    except BaseException:
+    except BaseException:  # whatever ends a rank ends the others, and is told
         outcome.write_text(traceback.format_exc())
         MPI.COMM_WORLD.Abort(1)
     outcome.write_text("")

@@ -28,7 +28,7 @@ class Ranks:
         def rank(member: int) -> None:
             try:
                 found[member] = work(QueuePost(self._queues, member, self.count))
-            except BaseException as error:
+            except BaseException as error:  # raised anew in the test's own thread
                 found[member] = error
 
         threads = [threading.Thread(target=rank, args=(member,), daemon=True) for member in range(self.count)]
