@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from brainc.ir.graph import ArgumentValue
 from brainc.operators.operator import Argument
 from brainc.operators.optimizer import OPTIMIZERS, OPTIMIZERS_TO_COME
 from brainc.settings.reading import choose, known_settings, read_arguments, read_value, real, whole
 from brainlang import program as language
 from brainlang.diagnostics import Report
 from brainlang.program import ListOf, Program, Setting
-from brainrun.plan.schema import ConstantSchedule, Schedule, StepSchedule, Training
+from brainrun.plan.schema import (
+    ConstantSchedule,
+    CosineSchedule,
+    ExponentialSchedule,
+    Schedule,
+    StepSchedule,
+    Training,
+    WarmupSchedule,
+)
 
 KEYS = ("batch", "epochs", "steps", "seed", "optimizer", "schedule", "precision", "algorithm")
 KEYS_TO_COME = ("clip", "l1", "l2", "checkpoint", "callbacks")
@@ -28,8 +37,10 @@ LARGEST_BATCH = 2**24
 SCHEDULES: Mapping[str, tuple[Argument, ...]] = {
     "constant": (),
     "step": (Argument("every", "count", "epochs"), Argument("factor", "magnitude", "what the rate is multiplied by")),
+    "exponential": (Argument("factor", "magnitude", "what the rate is multiplied by after each epoch"),),
+    "cosine": (Argument("least", "fraction", "the share of the rate that is left at the end", 0.0),),
+    "warmup": (Argument("steps", "count", "in how many the rate rises"),),
 }
-SCHEDULES_TO_COME = ("exponential", "cosine", "warmup")
 PRECISIONS, PRECISIONS_TO_COME = ("f32",), ("bf16",)
 ALGORITHMS, ALGORITHMS_TO_COME = ("backprop",), ("greedy_autoencoder",)
 DEFAULT_OPTIMIZER, DEFAULT_RATE = "sgd", 0.01
@@ -113,12 +124,22 @@ def _schedules(report: Report, value: language.Value) -> tuple[Schedule, ...]:
     items = value.items if isinstance(value, ListOf) else (value,)
     schedules: list[Schedule] = []
     for item in items:
-        call = choose(report, "schedule", item, (tuple(SCHEDULES), SCHEDULES_TO_COME))
+        call = choose(report, "schedule", item, (tuple(SCHEDULES), ()))
         arguments = None if call is None else read_arguments(report, call, SCHEDULES[call.function])
-        if call is None or arguments is None:
-            continue
-        if call.function == "step":
-            schedules.append(StepSchedule(whole(arguments["every"]), real(arguments["factor"])))
-        else:
-            schedules.append(ConstantSchedule())
+        if call is not None and arguments is not None:
+            schedules.append(_schedule(call.function, arguments))
     return tuple(schedules) or (ConstantSchedule(),)
+
+
+def _schedule(name: str, arguments: Mapping[str, ArgumentValue]) -> Schedule:
+    match name:
+        case "step":
+            return StepSchedule(whole(arguments["every"]), real(arguments["factor"]))
+        case "exponential":
+            return ExponentialSchedule(real(arguments["factor"]))
+        case "cosine":
+            return CosineSchedule(real(arguments["least"]))
+        case "warmup":
+            return WarmupSchedule(whole(arguments["steps"]))
+        case _:
+            return ConstantSchedule()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from brainrun.execute import Executor
+from brainrun.rate import rate_of
 from brainrun.readers.dataset import Dataset
 from brainrun.readers.order import training_batches
 from brainrun.stage import Orders, Stage
 from brainrun.throughput import Throughput
-from brainrun.train import rate_of
 
 _WARM_UP = 5
 _LATE = 1_000_000
@@ -46,11 +46,13 @@ def bench(executor: Executor, dataset: Dataset, steps: int, *, seed: int) -> Ben
     throughput = Throughput(training.batch)
     losses = []
     before: Mapping[str, int] = {}
-    for step in range(_WARM_UP + steps):
+    in_all = _WARM_UP + steps
+    for step in range(in_all):
         if step == _WARM_UP:
             before = executor.train.bytes_sent()
             throughput.resume()
-        executor.set_scalars(seed=seed, step=step, epoch=_LATE, rate=rate_of(training, 0))
+        rate = rate_of(training, step, per_epoch=in_all, steps=in_all)
+        executor.set_scalars(seed=seed, step=step, epoch=_LATE, rate=rate)
         executor.train.run(inputs)
         if step >= _WARM_UP:
             throughput.step()

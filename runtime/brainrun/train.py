@@ -6,12 +6,12 @@ from array import array
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Literal, assert_never
+from typing import Literal
 
 from brainrun.evaluate import Evaluation
 from brainrun.execute import Executor
-from brainrun.plan.schema import ConstantSchedule, StepSchedule, Training
 from brainrun.progress import Watch
+from brainrun.rate import rate_of
 from brainrun.readers.dataset import Dataset
 from brainrun.readers.order import training_batches
 from brainrun.readers.prefetch import prefetched
@@ -76,41 +76,28 @@ def train(
     with closing(prefetched(fill, 0, steps)) as batches:
         for step, inputs in enumerate(batches):
             epoch = step // per_epoch
-            executor.set_scalars(seed=seed, step=step, epoch=epoch, rate=rate_of(training, epoch))
+            rate = rate_of(training, step, per_epoch=per_epoch, steps=steps)
+            executor.set_scalars(seed=seed, step=step, epoch=epoch, rate=rate)
             executor.moment.timeline = timeline if timeline is not None and step + 1 in timeline.steps else None
             executor.train.run(inputs)
             executor.moment.timeline = None
             _note(executor, sums, history)
             throughput.step()
-            done, rate = step + 1, throughput.samples_per_second()
+            done, speed = step + 1, throughput.samples_per_second()
             megabytes = sum(executor.train.bytes_sent().values()) / 1e6
-            watch.step(done, steps, epoch + 1, history.loss_by_step[-1], rate, megabytes)
+            watch.step(done, steps, epoch + 1, history.loss_by_step[-1], speed, megabytes)
             if done % per_epoch == 0 or done == steps:
                 throughput.pause()
                 numbers = {"train": {name: total / (done - began) for name, total in sums.items()}}
                 numbers |= {role: evaluation.run() for role, evaluation in evaluations.items()}
                 history.epochs.append(Epoch(epoch + 1, done, numbers))
-                watch.epoch(epoch + 1, numbers, rate)
+                watch.epoch(epoch + 1, numbers, speed)
                 on_epoch(history.epochs[-1])
                 sums, began = dict.fromkeys(sums, 0.0), done
                 throughput.resume()
     history.samples_per_second = throughput.samples_per_second()
     history.steps = steps
     return history
-
-
-def rate_of(training: Training, epoch: int) -> float:
-    """The learning rate in this epoch, counted from 0, after all schedules."""
-    rate = training.rate
-    for schedule in training.schedules:
-        match schedule:
-            case StepSchedule(every=every, factor=factor):
-                rate *= factor ** (epoch // every)
-            case ConstantSchedule():
-                pass
-            case _:
-                assert_never(schedule)
-    return rate
 
 
 def _note(executor: Executor, sums: dict[str, float], history: History) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from numpy.typing import NDArray
 
@@ -23,14 +22,11 @@ from brainrun.plan.schema import (
     Slice,
     Start,
     Step,
-    StepSchedule,
-    Training,
     Transfer,
     Wait,
 )
 from brainrun.reduction.moment import Moment
 from brainrun.timeline import Steps, Timeline
-from brainrun.train import rate_of
 from tests.runtime.small_plan import program, small_plan
 
 
@@ -148,11 +144,6 @@ def test_a_group_of_one_has_its_sum_already() -> None:
     pen = Pen()
     bound(pen, (Start("alone"), call(), Wait("alone")), reduction).run({})
     assert pen.written == ["1 calls", "progress"]
-
-
-def test_the_rate_falls_by_the_factor_after_every_so_many_epochs() -> None:
-    training = Training(1, 1, 0, 0, "sgd", 0.8, (StepSchedule(2, 0.5), StepSchedule(3, 0.1)))
-    np.testing.assert_allclose([rate_of(training, epoch) for epoch in range(5)], [0.8, 0.8, 0.4, 0.04, 0.02])
 
 
 @pytest.mark.parametrize("step", [0, 41])

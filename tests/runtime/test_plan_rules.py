@@ -252,5 +252,5 @@ def test_p9_speaks_of_a_call_that_does_not_fit_its_kernel(change: dict[str, Any]
 
 def test_a_plan_prints_one_step_a_line() -> None:
     lines = text(small_plan(data=2)[0]).splitlines()
-    assert lines[0] == "plan small: data 2 × model 1, batch 20, format 5"
+    assert lines[0] == "plan small: data 2 × model 1, batch 20, format 6"
     assert "    start  line                     bucket.sum: all-reduce bucket[16] over data" in lines

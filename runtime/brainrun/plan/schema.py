@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-VERSION = 5
+VERSION = 6
 LANES = 16
 """Samples that lie side by side in an activation's innermost axis."""
 
@@ -501,7 +501,32 @@ class ConstantSchedule(Value, frozen=True, tag="constant"):
     """The rate stays as it is."""
 
 
-Schedule: TypeAlias = ConstantSchedule | StepSchedule
+class ExponentialSchedule(Value, frozen=True, tag="exponential"):
+    """The rate is multiplied by `factor` after every epoch."""
+
+    factor: float
+
+
+class CosineSchedule(Value, frozen=True, tag="cosine"):
+    """The rate falls as half a cosine, from the first step of the training to `least` times itself after the last.
+
+    Source: Loshchilov & Hutter 2017, "SGDR: stochastic gradient descent with warm restarts", equation 5, without
+    restarts.
+    """
+
+    least: float
+
+
+class WarmupSchedule(Value, frozen=True, tag="warmup"):
+    """The rate rises in equal parts over the first `steps` steps.
+
+    Source: Goyal et al. 2017, "Accurate, large minibatch SGD", section 2.2.
+    """
+
+    steps: int
+
+
+Schedule: TypeAlias = ConstantSchedule | StepSchedule | ExponentialSchedule | CosineSchedule | WarmupSchedule
 
 
 class Training(Value, frozen=True):

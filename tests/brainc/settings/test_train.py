@@ -5,7 +5,14 @@ import pytest
 from brainc.operators.optimizer import OPTIMIZERS
 from brainc.settings.train import training
 from brainlang import BrainError
-from brainrun.plan.schema import ConstantSchedule, StepSchedule, Training
+from brainrun.plan.schema import (
+    ConstantSchedule,
+    CosineSchedule,
+    ExponentialSchedule,
+    StepSchedule,
+    Training,
+    WarmupSchedule,
+)
 from tests.brainc.graph.networks import program_of
 
 LOSS = "loss l = cross_entropy(image | dense(10), label)"
@@ -50,6 +57,22 @@ def test_every_key_is_read():
 def test_schedules_are_combined_in_a_list():
     found = trained("schedule = [constant, step(every=3, factor=0.5)]")
     assert found.training.schedules == (ConstantSchedule(), StepSchedule(3, 0.5))
+
+
+def test_every_schedule_is_read():
+    found = trained("schedule = [warmup(steps=50), cosine, cosine(0.1), exponential(0.9)]")
+    assert found.training.schedules == (
+        WarmupSchedule(50),
+        CosineSchedule(0.0),
+        CosineSchedule(0.1),
+        ExponentialSchedule(0.9),
+    )
+
+
+@pytest.mark.parametrize("name", ["cosine(1)", "warmup(0)", "warmup", "exponential(-1)"])
+def test_numbers_of_schedules_are_checked(name):
+    with pytest.raises(BrainError):
+        trained(f"schedule = {name}")
 
 
 def test_the_precision_and_algorithm_that_are_built_may_be_named():
