@@ -24,6 +24,7 @@ WANTED: Mapping[Kind, str] = {
     "share": "a number above 0 and at most 1",
     "truth": "true or false",
     "shape": "a list of whole numbers above 0",
+    "axes": "a list of whole numbers from 0",
     "padding": 'a whole number from 0, a list of them, or "same"',
     "initialiser": "he, glorot, lecun, normal(deviation) or constant(value)",
     "text": "a text in quotes",
@@ -130,7 +131,7 @@ def convert(argument: Argument, value: language.Value) -> ArgumentValue:
             return number
         case "truth", Boolean(value=truth):
             return truth
-        case (("size" | "shape" | "padding"), ListOf(items=items)) if items:
+        case (("size" | "shape" | "axes" | "padding"), ListOf(items=items)) if items:
             return _whole_numbers(argument, items)
         case "padding", Text(value="same"):
             return "same"
@@ -147,7 +148,7 @@ def convert(argument: Argument, value: language.Value) -> ArgumentValue:
 
 
 def _whole_numbers(argument: Argument, items: Sequence[language.Value]) -> tuple[int, ...]:
-    least = 0 if argument.kind == "padding" else 1
+    least = 0 if argument.kind in ("axes", "padding") else 1
     numbers = []
     for item in items:
         match item:

@@ -64,20 +64,45 @@ class Read:
     end: int
 
 
+def whole(source: str, shape: Shape) -> Read:
+    """All spikes of an encoder or layer."""
+    return Read(source, 0, prod(shape))
+
+
+def reordered(parts: tuple[Read, ...], order: NDArray[np.int64]) -> tuple[Read, ...]:
+    """The spikes of these parts, one after the other, in another order: as few parts as there can be."""
+    names = tuple(dict.fromkeys(part.source for part in parts))
+    source = np.concatenate([np.full(part.end - part.begin, names.index(part.source)) for part in parts])[order]
+    place = np.concatenate([np.arange(part.begin, part.end) for part in parts])[order]
+    begins = np.flatnonzero((np.diff(source, prepend=-1) != 0) | (np.diff(place, prepend=-2) != 1))
+    ends = np.append(begins[1:], len(place))
+    return tuple(
+        Read(names[source[begin]], int(place[begin]), int(place[end - 1]) + 1)
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Units:
     """A layer. Arrays are bytes, as a value must not change; the properties show them."""
 
     name: str
-    inputs: tuple[str, ...]
+    parts: tuple[Read, ...]
+    """Which spikes of encoders and layers it reads, in order; of an ensemble, as its first member does."""
+
     seen: Shape
-    """What the spikes of the inputs, one after the other, are seen as."""
+    """What these spikes, one after the other, are seen as."""
 
     window: Window
     shape: Shape
     weight_bytes: bytes
     threshold_bytes: bytes
     origin: Origin = field(compare=False, repr=False)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The encoders and layers that it reads."""
+        return tuple(dict.fromkeys(part.source for part in self.parts))
 
     @property
     def taps(self) -> Shape:
@@ -136,16 +161,14 @@ class SpikingGraph:
         return encoders | {layer.name: layer.shape for layer in self.layers}
 
     def reads(self, layer: Units) -> tuple[Read, ...]:
-        """What a layer sees, in order: for each member, its part of every layer that it reads, and encoders whole."""
+        """What a layer sees, in order: all that its first member reads, and so on; encoders are the same for all."""
         shapes = self.shapes()
         encoders = {encoder.name for encoder in self.encoders}
         found = []
         for member in range(self.members):
-            for name in layer.inputs:
-                size = prod(shapes[name])
-                part = size if name in encoders else size // self.members
-                begin = 0 if name in encoders else member * part
-                found.append(Read(name, begin, begin + part))
+            for part in layer.parts:
+                own = 0 if part.source in encoders else member * prod(shapes[part.source]) // self.members
+                found.append(Read(part.source, own + part.begin, own + part.end))
         return tuple(found)
 
 
@@ -209,6 +232,8 @@ def rules(graph: SpikingGraph) -> Iterator[str]:
         yield from (f"U1: {layer.name} reads {name} before it is made" for name in missing)
         if not missing and sum(read.end - read.begin for read in graph.reads(layer)) != prod(layer.seen):
             yield f"U1: {layer.name} sees {prod(layer.seen)} spikes, and reads another number"
+        if not missing and any(read.end > prod(shapes[read.source]) for read in graph.reads(layer)):
+            yield f"U1: {layer.name} reads more spikes of a layer than there are"
         if layer.name in shapes:
             yield f"U2: {layer.name} is the name of two"
         shapes[layer.name] = layer.shape

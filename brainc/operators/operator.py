@@ -25,6 +25,7 @@ Kind: TypeAlias = Literal[
     "share",
     "truth",
     "shape",
+    "axes",
     "padding",
     "initialiser",
     "text",
@@ -76,6 +77,7 @@ class Operator:
     return one number a sample `[b]`, or what the mean over samples of `[b, …]` is wanted of.
     splits: how its work can be spread over model ranks.
     synapses: those of its weights, by the ends of their names, that connect inputs with outputs.
+    rearranges: whether its results are elements of its operands, each as it was.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Operator:
     weights: Callable[[tuple[Tensor, ...], Arguments, str], tuple[Weight, ...]] = no_weights
     splits: tuple[Split, ...] = ("sample", "replicate")
     synapses: tuple[str, ...] = ()
+    rearranges: bool = False
 
 
 def same_shape(tensors: tuple[Tensor, ...], _arguments: Arguments) -> Tensor:

@@ -10,7 +10,7 @@ from brainc.ir.expression import Constant, Expression, Operand
 from brainc.ir.graph import Node, Tensor
 from brainc.ir.tensor import Value
 from brainc.operators.operator import Argument, Arguments, Operator, Refusal, equal_shapes, needs_numbers
-from brainc.tensor.builder import Builder
+from brainc.tensor.builder import Builder, axes
 
 
 def _flat(tensors: tuple[Tensor, ...], _arguments: Arguments) -> Tensor:
@@ -33,6 +33,30 @@ def _reshaped(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
 
 def _view(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
     return builder.view(node.name, operands[0], (builder.batch, *node.tensor.shape))
+
+
+def _transposed(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
+    needs_numbers(tensors[0], "transpose")
+    order, shape = _axes(arguments), tensors[0].shape
+    if sorted(order) != list(range(len(shape))):
+        raise Refusal(
+            f"{list(order)} are not the axes of {tensors[0].written}, each once",
+            remedy=f"write each number of {list(range(len(shape)))} once; the sample axis is not counted",
+            about="axes",
+        )
+    return Tensor(tuple(shape[axis] for axis in order))
+
+
+def _permuted(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
+    before = axes(operands[0])
+    after = before[0] + "".join(before[1 + axis] for axis in _axes(dict(node.arguments)))
+    return builder.map(node.name, operands, (after, before), Operand(0))
+
+
+def _axes(arguments: Arguments) -> tuple[int, ...]:
+    found = arguments["axes"]
+    assert isinstance(found, tuple)
+    return found
 
 
 def _joined(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
@@ -107,6 +131,7 @@ FLATTEN = Operator(
     arguments=(),
     shape=_flat,
     lower=_view,
+    rearranges=True,
 )
 RESHAPE = Operator(
     name="reshape",
@@ -117,6 +142,18 @@ RESHAPE = Operator(
     arguments=(Argument("shape", "shape", "the new per-sample shape"),),
     shape=_reshaped,
     lower=_view,
+    rearranges=True,
+)
+TRANSPOSE = Operator(
+    name="transpose",
+    summary="The same elements with the axes in another order.",
+    formula="y[b, i, j, …] = x[b, …], whose axis axes[n] is y's axis n",
+    role="layer",
+    operands=(1, 1),
+    arguments=(Argument("axes", "axes", "which axis comes first, second, …, counted without the sample axis"),),
+    shape=_transposed,
+    lower=_permuted,
+    rearranges=True,
 )
 CONCAT = Operator(
     name="concat",
@@ -127,6 +164,7 @@ CONCAT = Operator(
     arguments=(Argument("axis", "index", "the axis, counted without the sample axis", 0),),
     shape=_joined,
     lower=_concat,
+    rearranges=True,
 )
 ADD = arithmetic("add", "The sum of tensors of one shape.", "y = x₁ + x₂ + …", 1000)
 SUBTRACT = arithmetic("subtract", "The difference of two tensors of one shape.", "y = x₁ − x₂", 2)

@@ -132,7 +132,11 @@ def _suiting(operator: Operator) -> Iterator[tuple[Tensor, ...]]:
 
 def _example(operator: Operator, tensors: tuple[Tensor, ...]) -> Mapping[str, ArgumentValue]:
     """A value for every argument: its default, or one that suits the first tensor."""
-    fitting: Mapping[Kind, ArgumentValue] = {**FITTING, "shape": (2, tensors[0].elements // 2)}
+    fitting: Mapping[Kind, ArgumentValue] = {
+        **FITTING,
+        "shape": (2, tensors[0].elements // 2),
+        "axes": tuple(reversed(range(len(tensors[0].shape)))),
+    }
     values: dict[str, ArgumentValue] = {}
     for argument in operator.arguments:
         match argument.default:

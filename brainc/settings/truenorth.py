@@ -29,7 +29,7 @@ ENSEMBLE = Argument("ensemble", "count", "how many networks are drawn and decide
 FAN_IN = Argument("fan_in", "count", "how many spikes a unit may see", AXONS // 2)
 TICKS = Argument("ticks", "count", "in how many ticks a sample is shown", 1)
 CHANCES = ("rate", "stochastic")
-PASSED_ON = ("concat", "flatten", "reshape", "dropout")
+PASSED_ON = ("dropout", *(operator.name for operator in OPERATORS.values() if operator.rearranges))
 BORDER = 0.5
 FARTHEST = 4.0
 """Standard deviations beyond which hardly one draw in ten thousand lies."""

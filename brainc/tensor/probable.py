@@ -23,7 +23,6 @@ SHEPPARD = 1 / 12
 """The variance that rounding to whole numbers adds."""
 
 _FIRING = ("spike", "population")
-_REARRANGED = ("concat", "flatten", "reshape")
 
 _X = Operand(0)
 _MAGNITUDE: Expression = Apply("absolute", (_X,))
@@ -46,10 +45,11 @@ class Chances:
         """What the layer computes; where its synapses are yet to be drawn, the mean of its sums."""
         if node.operator == "spike" and node.inputs[0] in self._variances:
             return self._fires(node, operands[0], self._variances[node.inputs[0]])
-        result = OPERATORS[node.operator].lower(self._builder, node, operands)
+        operator = OPERATORS[node.operator]
+        result = operator.lower(self._builder, node, operands)
         if f"{node.shared}.weight" in self._drawn:
             self._variances[node.name] = self._variance(node, operands[0])
-        elif node.operator in _FIRING or (node.operator in _REARRANGED and self._binary.issuperset(node.inputs)):
+        elif node.operator in _FIRING or (operator.rearranges and self._binary.issuperset(node.inputs)):
             self._binary.add(node.name)
         return result
 

@@ -15,7 +15,7 @@ from brainc.operators.windows import window_arguments
 
 Numbers: TypeAlias = NDArray[np.float64]
 
-_LINEAR = ("flatten", "reshape", "dropout", "avgpool", "add", "subtract", "multiply", "dense")
+_LINEAR = ("flatten", "reshape", "transpose", "dropout", "avgpool", "add", "subtract", "multiply", "dense")
 
 
 def scored(graph: LayerGraph) -> str:
@@ -58,6 +58,8 @@ def _applied(node: Node, values: Numbers, weights: Mapping[str, NDArray[np.float
     match node.operator:
         case "flatten" | "reshape":
             return values.reshape(len(values), *node.tensor.shape)
+        case "transpose":
+            return values.transpose(0, *_places(node))
         case "add":
             return values + _by(node)
         case "subtract":
@@ -81,6 +83,8 @@ def _backwards(
     match node.operator:
         case "multiply":
             return sums * _by(node)
+        case "transpose":
+            return sums.transpose(np.argsort([0, *_places(node)]))
         case "avgpool":
             return _shares(node, sums, shape)
         case "dense":
@@ -94,6 +98,13 @@ def _matrix(node: Node, weights: Mapping[str, NDArray[np.float32]]) -> Numbers:
     """`[units, inputs]` of a dense layer."""
     weight = weights[f"{node.shared}.weight"].astype(np.float64)
     return weight.T if node.transposed else weight
+
+
+def _places(node: Node) -> tuple[int, ...]:
+    """For each axis of the result, which one of `values[samples, …]` it was."""
+    axes = node.argument("axes")
+    assert isinstance(axes, tuple)
+    return tuple(1 + axis for axis in axes)
 
 
 def _by(node: Node) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainc.ir.graph import LayerGraph, Node
-from brainc.ir.spiking import Encoder, Shape, SpikingGraph, Units, Window
+from brainc.ir.spiking import Encoder, Read, Shape, SpikingGraph, Units, Window, reordered, whole
 from brainc.operators.encoding import population_thresholds
 from brainc.operators.windows import window_arguments
 from brainc.truenorth.decoder import decoder, scored, tail_of
@@ -25,6 +25,7 @@ from brainlang.diagnostics import Report
 Weights: TypeAlias = Mapping[str, NDArray[np.float32]]
 
 _PASSED_ON = ("dropout", "flatten", "reshape")
+"""What leaves spikes where they are, whatever shape they are then seen in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class _Numbers:
 
 @dataclass(frozen=True, slots=True)
 class _Spikes:
-    """Spikes of sources, one after the other, seen in a shape."""
+    """Spikes of encoders and layers, one part after the other, seen in a shape."""
 
-    sources: tuple[str, ...]
+    parts: tuple[Read, ...]
     shape: tuple[int, ...]
 
 
@@ -107,8 +108,10 @@ class _Builder:
             case (("maxpool" | "avgpool"), [_Spikes() as spikes]):
                 self._pool(node, spikes)
             case "concat", [*parts] if all(isinstance(part, _Spikes) for part in parts) and node.argument("axis") == 0:
-                sources = tuple(source for part in parts if isinstance(part, _Spikes) for source in part.sources)
-                self.seen[node.name] = _Spikes(sources, node.tensor.shape)
+                read = tuple(read for part in parts if isinstance(part, _Spikes) for read in part.parts)
+                self.seen[node.name] = _Spikes(read, node.tensor.shape)
+            case "transpose", [_Spikes() as spikes]:
+                self.seen[node.name] = _transposed(spikes, node)
             case operator, [_Spikes() as spikes] if operator in _PASSED_ON:
                 self.seen[node.name] = replace(spikes, shape=node.tensor.shape)
             case _:
@@ -119,7 +122,7 @@ class _Builder:
     def _encode(self, node: Node, numbers: _Numbers) -> None:
         made = tuple(_encoders(node, numbers.field, _three(numbers.shape)))
         self.encoders += made
-        self.seen[node.name] = _Spikes(tuple(encoder.name for encoder in made), node.tensor.shape)
+        self.seen[node.name] = _Spikes(tuple(whole(one.name, one.shape) for one in made), node.tensor.shape)
 
     def _multiply(self, node: Node, spikes: _Spikes) -> None:
         weight = self.weights[f"{node.shared}.weight"]
@@ -188,7 +191,7 @@ class _Builder:
         self.layers.append(
             Units(
                 node.name,
-                sums.read.sources,
+                sums.read.parts,
                 sums.seen,
                 sums.window,
                 shape,
@@ -197,7 +200,7 @@ class _Builder:
                 node.origin,
             )
         )
-        self.seen[node.name] = _Spikes((node.name,), node.tensor.shape)
+        self.seen[node.name] = _Spikes((whole(node.name, shape),), node.tensor.shape)
 
     def _leave(self, node: Node, operands: list[_Seen | None]) -> None:
         span = node.origin.span
@@ -212,7 +215,8 @@ class _Builder:
             self.report.add(
                 span,
                 f"{node.operator} of spikes is none of what cores do",
-                "between spikes stand conv or dense, batchnorm, pooling, concat of channels, flatten and dropout",
+                "between spikes stand conv or dense, batchnorm, pooling, concat of channels, flatten, reshape, "
+                "transpose and dropout",
             )
         elif any(isinstance(operand, _Sums) for operand in operands):
             self.report.add(
@@ -226,7 +230,7 @@ class _Builder:
         """The layer whose spikes the decoder counts. BrainError: its scores come from elsewhere."""
         read = tail[0].inputs[0] if tail else scored(self.graph)
         match self.seen.get(read):
-            case _Spikes(sources=(layer,)):
+            case _Spikes(parts=(Read(source=layer) as part,)) if part == whole(layer, self.shapes[layer]):
                 return layer
             case _:
                 span = _node(self.graph, scored(self.graph)).origin.span
@@ -235,6 +239,13 @@ class _Builder:
                     f"{scored(self.graph)}, by which the network decides, is no count of one layer's spikes",
                     "end with a layer of spikes, several for each class, and the mean of each class's",
                 )
+
+
+def _transposed(spikes: _Spikes, node: Node) -> _Spikes:
+    axes = node.argument("axes")
+    assert isinstance(axes, tuple)
+    order = np.arange(math.prod(spikes.shape)).reshape(spikes.shape).transpose(axes).reshape(-1)
+    return _Spikes(reordered(spikes.parts, order), node.tensor.shape)
 
 
 def _encoders(node: Node, given: str, shape: Shape) -> Iterator[Encoder]:

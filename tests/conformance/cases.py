@@ -237,6 +237,7 @@ ONE = {"x": (4,), "target": (4,)}
 PAIR = {"x": (2, 3), "z": (2, 3), "target": (6,)}
 SHAPES = (
     layer("flatten", "flatten", (2, 3, 2), 12, lambda _F, v, _mode: v["x"].flatten(1)),
+    layer("transpose", "transpose([2, 0, 1])", (2, 3, 4), 24, lambda _F, v, _mode: v["x"].permute(0, 3, 1, 2)),
     layer("reshape", "reshape([3, 4])", (2, 3, 2), 12, lambda _F, v, _mode: v["x"].reshape(BATCH, 3, 4)),
     Case("add, two tensors", "add", PAIR, "y = x + z", lambda _F, v, _mode: v["x"] + v["z"]),
     Case("add, three tensors", "add", PAIR, "y = add(x, z, x)", lambda _F, v, _mode: 2 * v["x"] + v["z"]),

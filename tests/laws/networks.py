@@ -93,6 +93,15 @@ RESHAPED = """
     loss weight(0.5) flat = mean_squared_error(image, t)
     output image = image
 """
+SHUFFLED = """
+    input image: f32[4, 3, 3]
+    input t: f32[9]
+    a = image | conv(4, kernel=2, groups=2) | relu
+    b = a | reshape([2, 2, 2, 2]) | transpose([1, 0, 2, 3]) | reshape([4, 2, 2]) | conv(6, kernel=1, groups=2)
+    y = dense(transpose(b, [2, 0, 1]), 9) + dense(transpose(image, [1, 2, 0]), 9)
+    loss objective = mean_squared_error(y, t)
+    output turned = transpose(b, [1, 2, 0])
+"""
 TIED = """
     input x: f32[11]
     h = x | dense(9, name="first") | sigmoid

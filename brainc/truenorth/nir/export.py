@@ -85,6 +85,9 @@ class _Writer:
                 self._node(own, self.nir.Linear(weight=part.astype(np.float32)), self._flattened(name), layer.name)
             elif self.shapes[name][1:] != layer.seen[1:]:
                 self._refuse(layer, name)
+            elif not _channels_are_whole(layer):
+                message = f"{layer.name} sees spikes of {name}, whose axes are in another order, over a window"
+                self.report.add(layer.origin.span, f"{message}, and NIR has no node that transposes", "leave it out")
             else:
                 node = self._window(layer, self._weights_of(layer, name, prod(layer.seen[1:])))
                 self._node(own, node, name, layer.name)
@@ -165,8 +168,14 @@ class _Writer:
 
 def _sums_all(layer: Units) -> bool:
     """Whether each channel is the sum of all spikes in the window of the channel of that number."""
-    alone = len(layer.inputs) == 1 and layer.window.groups == layer.seen[0] == layer.shape[0]
+    alone = len(layer.parts) == 1 and layer.window.groups == layer.seen[0] == layer.shape[0]
     return alone and layer.window.dilation == (1, 1) and bool((layer.weights == 1).all())
+
+
+def _channels_are_whole(layer: Units) -> bool:
+    """Whether it reads the channels of its inputs as they are, in whatever order."""
+    places = prod(layer.seen[1:])
+    return all(part.begin % places == part.end % places == 0 for part in layer.parts)
 
 
 def square_kernels(graph: SpikingGraph) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainc.ir.origin import Origin
-from brainc.ir.spiking import Decoder, Encoder, Shape, SpikingGraph, Units, Window
+from brainc.ir.spiking import Decoder, Encoder, Shape, SpikingGraph, Units, Window, whole
 from brainc.truenorth.nir.fields import (
     conv_window,
     finite,
@@ -157,10 +157,11 @@ class _Reader:
         if isinstance(found, str):
             raise Refused(found, "train with weights −1, 0 and 1, or round them to few levels")
         window, shape = first.window, three(sums.shape)
+        seen = {term.source: term.seen for term in sums.terms}
         self.layers.append(
             Units(
                 name,
-                found.inputs,
+                tuple(whole(source, seen[source]) for source in found.inputs),
                 (found.groups * found.weights.shape[1], *first.seen[1:]),
                 Window(window.kernel, window.stride, window.pad, window.dilation, found.groups),
                 shape,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from brainc.ir.origin import Origin
-from brainc.ir.spiking import Decoder, Encoder, Shape, SpikingGraph, Units, Window
+from brainc.ir.spiking import Decoder, Encoder, Shape, SpikingGraph, Units, Window, reordered, whole
 from brainc.truenorth.cores import Mapped
 from brainlang.source import Source, Span
 from brainrun.truenorth.circuit import circuit
@@ -19,16 +20,25 @@ ORIGIN = Origin("layer", Span(Source("net.brain", "layer"), 0, 5))
 
 
 def units(
-    numbers: np.random.Generator, name: str, inputs: tuple[str, ...], seen: Shape, channels: int, window: Window
+    numbers: np.random.Generator,
+    name: str,
+    inputs: Sequence[Encoder | Units],
+    seen: Shape,
+    channels: int,
+    window: Window,
+    order: NDArray[np.int64] | None = None,
 ) -> Units:
-    """A layer with random weights, and thresholds near the middle."""
+    """A layer with random weights, and thresholds near the middle, which may see its spikes in another order."""
+    parts = tuple(whole(one.name, one.shape) for one in inputs)
+    if order is not None:
+        parts = reordered(parts, order)
     (_, height, width), (r, s) = seen, window.kernel
     rows = (height + 2 * window.pad[0] - window.dilation[0] * (r - 1) - 1) // window.stride[0] + 1
     columns = (width + 2 * window.pad[1] - window.dilation[1] * (s - 1) - 1) // window.stride[1] + 1
     weights = numbers.integers(-1, 2, (channels, seen[0] // window.groups, r, s)).astype(np.int8)
     thresholds = numbers.integers(-3, 4, channels).astype(np.int32)
     shape = (channels, rows, columns)
-    return Units(name, inputs, seen, window, shape, weights.tobytes(), thresholds.tobytes(), ORIGIN)
+    return Units(name, parts, seen, window, shape, weights.tobytes(), thresholds.tobytes(), ORIGIN)
 
 
 def graph(encoders: tuple[Encoder, ...], *layers: Units) -> SpikingGraph:
@@ -39,17 +49,20 @@ def graph(encoders: tuple[Encoder, ...], *layers: Units) -> SpikingGraph:
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> SpikingGraph:
-    """An encoder and up to four layers: windows, strides, padding, groups, and layers that read several before them."""
+def graphs(draw: st.DrawFn, orders: Sequence[str] = ("as it is", "channels", "all")) -> SpikingGraph:
+    """An encoder and up to four layers: windows, strides, padding, groups, and layers that read several before them.
+
+    A layer may see channels, or all spikes, in a random order, as `orders` has it.
+    """
     numbers = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = (draw(st.integers(1, 4)), draw(st.integers(3, 12)), draw(st.integers(3, 12)))
-    made: list[tuple[str, Shape]] = [("image", shape)]
     encoder = Encoder("image", "picture", shape, 0.5, ORIGIN)
+    made: list[Encoder | Units] = [encoder]
     layers = []
     for number in range(draw(st.integers(1, 4))):
-        same = [entry for entry in made if entry[1][1:] == made[-1][1][1:]]
+        same = [one for one in made if one.shape[1:] == made[-1].shape[1:]]
         inputs = draw(st.lists(st.sampled_from(same), min_size=1, max_size=2))
-        seen = (sum(entry[1][0] for entry in inputs), *made[-1][1][1:])
+        seen = (sum(one.shape[0] for one in inputs), *made[-1].shape[1:])
         kernel = (draw(st.integers(1, min(3, seen[1]))), draw(st.integers(1, min(3, seen[2]))))
         most = 128 // prod(kernel)
         groups = draw(st.sampled_from([g for g in range(1, seen[0] + 1) if seen[0] % g == 0 and seen[0] // g <= most]))
@@ -60,10 +73,21 @@ def graphs(draw: st.DrawFn) -> SpikingGraph:
             groups=groups,
         )
         channels = groups * draw(st.integers(1, max(1, 40 // groups)))
-        layer = units(numbers, f"layer{number}", tuple(name for name, _ in inputs), seen, channels, window)
+        order = _order(numbers, seen, draw(st.sampled_from(orders)))
+        layer = units(numbers, f"layer{number}", inputs, seen, channels, window, order)
         layers.append(layer)
-        made.append((layer.name, layer.shape))
+        made.append(layer)
     return graph((encoder,), *layers)
+
+
+def _order(numbers: np.random.Generator, seen: Shape, kind: str) -> NDArray[np.int64]:
+    places = np.arange(prod(seen)).reshape(seen[0], -1)
+    match kind:
+        case "channels":
+            places = numbers.permutation(places)
+        case "all":
+            places = numbers.permutation(places.reshape(-1))
+    return places.reshape(-1)
 
 
 def decided(mapped: Mapped, spikes: dict[str, NDArray[np.bool_]], samples: int, period: int) -> NDArray[np.bool_]:

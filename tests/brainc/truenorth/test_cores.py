@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from brainc.ir import spiking
-from brainc.ir.spiking import Encoder, SpikingGraph, Units, Window
+from brainc.ir.spiking import Encoder, SpikingGraph, Units, Window, whole
 from brainc.truenorth.cores import map_onto_cores
 from brainc.truenorth.place import place, placed, reading_order, traffic
 from brainc.truenorth.tiling import cut_layers, inputs_of, outputs_of, synapses_of
@@ -44,8 +44,8 @@ def test_cores_compute_what_the_layers_compute(network: SpikingGraph) -> None:
 def test_samples_may_come_less_often_than_every_tick() -> None:
     numbers = np.random.default_rng(1)
     encoder = Encoder("image", "picture", (2, 6, 6), 0.5, ORIGIN)
-    first = units(numbers, "first", ("image",), (2, 6, 6), 8, Window((3, 3)))
-    second = units(numbers, "second", ("first",), (8, 4, 4), 4, Window((2, 2)))
+    first = units(numbers, "first", (encoder,), (2, 6, 6), 8, Window((3, 3)))
+    second = units(numbers, "second", (first,), (8, 4, 4), 4, Window((2, 2)))
     same_as_the_layers(graph((encoder,), first, second), period=4)
 
 
@@ -53,8 +53,8 @@ def test_a_spike_for_many_cores_goes_through_splitters_and_all_ways_take_as_long
     """100 units that 8 cores of 256 read: 16 axons each are 1,600 neurons, of which a core has 256."""
     numbers = np.random.default_rng(2)
     encoder = Encoder("image", "picture", (100, 1, 1), 0.5, ORIGIN)
-    first = units(numbers, "first", ("image",), (100, 1, 1), 100, Window((1, 1)))
-    wide = units(numbers, "wide", ("first",), (100, 1, 1), 2048, Window((1, 1)))
+    first = units(numbers, "first", (encoder,), (100, 1, 1), 100, Window((1, 1)))
+    wide = units(numbers, "wide", (first,), (100, 1, 1), 2048, Window((1, 1)))
     network = graph((encoder,), first, wide)
     mapped = map_onto_cores(network, *cut_layers(network))
     origins = [core.origin for core in mapped.graph.cores]
@@ -66,20 +66,22 @@ def test_a_spike_for_many_cores_goes_through_splitters_and_all_ways_take_as_long
 
 def test_a_layer_reads_one_long_before_it_in_the_same_tick() -> None:
     numbers = np.random.default_rng(3)
-    layers = [units(numbers, "one", ("image",), (6, 1, 1), 6, Window((1, 1)))]
+    encoder = Encoder("image", "picture", (6, 1, 1), 0.5, ORIGIN)
+    layers = [units(numbers, "one", (encoder,), (6, 1, 1), 6, Window((1, 1)))]
     for number in range(4):
-        layers.append(units(numbers, f"more{number}", (layers[-1].name,), (6, 1, 1), 6, Window((1, 1))))
-    layers.append(units(numbers, "both", ("one", layers[-1].name, "image"), (18, 1, 1), 5, Window((1, 1))))
-    same_as_the_layers(graph((Encoder("image", "picture", (6, 1, 1), 0.5, ORIGIN),), *layers))
+        layers.append(units(numbers, f"more{number}", (layers[-1],), (6, 1, 1), 6, Window((1, 1))))
+    layers.append(units(numbers, "both", (layers[0], layers[-1], encoder), (18, 1, 1), 5, Window((1, 1))))
+    same_as_the_layers(graph((encoder,), *layers))
 
 
 def test_a_layer_that_reads_one_too_long_before_it_is_refused() -> None:
     numbers = np.random.default_rng(3)
-    layers = [units(numbers, "one", ("image",), (6, 1, 1), 6, Window((1, 1)))]
+    encoder = Encoder("image", "picture", (6, 1, 1), 0.5, ORIGIN)
+    layers = [units(numbers, "one", (encoder,), (6, 1, 1), 6, Window((1, 1)))]
     for number in range(15):
-        layers.append(units(numbers, f"more{number}", (layers[-1].name,), (6, 1, 1), 6, Window((1, 1))))
-    layers.append(units(numbers, "both", ("one", layers[-1].name), (12, 1, 1), 5, Window((1, 1))))
-    network = graph((Encoder("image", "picture", (6, 1, 1), 0.5, ORIGIN),), *layers)
+        layers.append(units(numbers, f"more{number}", (layers[-1],), (6, 1, 1), 6, Window((1, 1))))
+    layers.append(units(numbers, "both", (layers[0], layers[-1]), (12, 1, 1), 5, Window((1, 1))))
+    network = graph((encoder,), *layers)
     with pytest.raises(BrainError, match="both reads one after 16 ticks, and a spike can be under way for 15"):
         map_onto_cores(network, *cut_layers(network))
 
@@ -87,7 +89,7 @@ def test_a_layer_that_reads_one_too_long_before_it_is_refused() -> None:
 def test_units_that_see_more_than_a_core_offers_are_refused() -> None:
     numbers = np.random.default_rng(4)
     encoder = Encoder("image", "picture", (20, 5, 5), 0.5, ORIGIN)
-    network = graph((encoder,), units(numbers, "wide", ("image",), (20, 5, 5), 4, Window((3, 3))))
+    network = graph((encoder,), units(numbers, "wide", (encoder,), (20, 5, 5), 4, Window((3, 3))))
     with pytest.raises(BrainError) as refused:
         cut_layers(network)
     assert "units of wide see 180 spikes, and a core offers 128 signed ones" in str(refused.value)
@@ -101,7 +103,14 @@ def test_thresholds_at_the_edge_of_256_spikes_are_exact(sign: int) -> None:
     thresholds = np.array([254, 255, 256, 257, -254, -255, -256, -257], np.int32)
     weights = np.full((8, 256), sign, np.int8)
     all_read = Units(
-        "all", ("image",), (256, 1, 1), Window((1, 1)), (8, 1, 1), weights.tobytes(), thresholds.tobytes(), ORIGIN
+        "all",
+        (whole("image", encoder.shape),),
+        (256, 1, 1),
+        Window((1, 1)),
+        (8, 1, 1),
+        weights.tobytes(),
+        thresholds.tobytes(),
+        ORIGIN,
     )
     network = graph((encoder,), all_read)
     mapped = map_onto_cores(network, *cut_layers(network))

@@ -62,7 +62,7 @@ def test_cores_compute_what_the_layers_of_all_members_compute(network: SpikingGr
 
 def test_the_text_says_how_many_there_are() -> None:
     encoder = Encoder("image", "picture", (2, 6, 6), 0.5, ORIGIN)
-    network = graph((encoder,), units(np.random.default_rng(1), "first", ("image",), (2, 6, 6), 8, Window((3, 3))))
+    network = graph((encoder,), units(np.random.default_rng(1), "first", (encoder,), (2, 6, 6), 8, Window((3, 3))))
     assert "spiking net, 3 networks" in spiking.text(together([network] * 3))
 
 

@@ -42,6 +42,15 @@ NETWORKS = {
     v = s | conv(6, kernel=3, stride=2, groups=2) | batchnorm | spike
     logits = v | avgpool(3, stride=2, pad=1) | multiply(by=2) | dense(5) | add(by=1) | dense(3)
     """,
+    "shuffled": """
+    s = image | spike(threshold=0.5)
+    h = s | conv(6, kernel=3, stride=2, pad=1, groups=2) | batchnorm | spike
+    m = h | reshape([2, 3, 5, 4]) | transpose([1, 0, 2, 3]) | reshape([6, 5, 4])
+          | conv(9, kernel=1, groups=3, bias=false) | batchnorm | spike
+    t = concat(m, h) | transpose([2, 0, 1]) | conv(8, kernel=[5, 3], groups=4) | batchnorm | spike
+    v = t | transpose([1, 2, 0]) | dense(12) | batchnorm | spike
+    logits = v | reshape([2, 2, 3]) | transpose([2, 1, 0]) | avgpool(2) | flatten
+    """,
     "skipping": """
     s = image | spike(threshold=0.5)
     a = s | conv(2, kernel=3, pad=1) | batchnorm | spike
