@@ -1,20 +1,7 @@
-"""What is computed? The tensor program: operations on whole tensors, described by how their axes relate.
-
-Every operation names the axes of its operands and of its result with letters, one letter an axis; `b` is always the
-mini-batch's sample axis and comes first where it occurs. From the letters follow the gradient, what splitting an axis
-over ranks costs, the work, and the loops of the kernel.
-
-Rules, checked by `rules`:
-T1 every operand is an input, a parameter, or the result of an earlier operation.
-T2 every result has a name of its own.
-T3 the letters of an operand are as many as its axes, and a letter has one length throughout an operation.
-T4 the letters of a sum's or contraction's result all occur in an operand, or belong to a window.
-T5 a view has as many elements a sample as its source.
-"""
+"""Which operations are there? Each with the values that it reads and makes, the letters of their axes, and its work."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Literal, TypeAlias, assert_never
@@ -22,7 +9,6 @@ from typing import Literal, TypeAlias, assert_never
 from brainc.ir import expression as ex
 from brainc.ir.expression import Expression
 from brainc.ir.origin import Origin
-from brainrun.plan.schema import Initial
 
 DType: TypeAlias = Literal["f32", "i32"]
 Phase: TypeAlias = Literal["forward", "backward", "update", "metric"]
@@ -234,68 +220,6 @@ Operation: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A tensor that outlives the step: a weight or, when not `trained`, a running statistic or a weight's hidden copy.
-
-    `shape` is PyTorch's; `state` are the optimiser's tensors of the same shape, all zero at the start.
-    """
-
-    value: Value
-    initial: Initial
-    trained: bool
-    state: tuple[Value, ...]
-    origin: Origin = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A number to report: the sum over the mini-batch of a loss or metric, each sample counted by its weight."""
-
-    name: str
-    kind: Literal["objective", "loss", "metric"]
-    value: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A tensor that `predict` writes."""
-
-    name: str
-    value: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Procedure:
-    """One thing to do with a mini-batch: a list of operations in a legal order, and what comes of them."""
-
-    operations: tuple[Operation, ...]
-    results: tuple[Result, ...]
-    outputs: tuple[Output, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TensorProgram:
-    """A network as operations on whole tensors: how to train it, evaluate it, and predict with it.
-
-    `inputs` are the network's inputs and `sample_weight` [b]; `scalars` are the numbers the runtime sets (rate, step).
-    """
-
-    name: str
-    batch: int
-    inputs: tuple[Value, ...]
-    scalars: tuple[Value, ...]
-    parameters: tuple[Parameter, ...]
-    train: Procedure
-    evaluate: Procedure
-    predict: Procedure
-
-    @property
-    def procedures(self) -> tuple[tuple[str, Procedure], ...]:
-        """The three procedures by name."""
-        return (("train", self.train), ("evaluate", self.evaluate), ("predict", self.predict))
-
-
 def results_of(operation: Operation) -> tuple[Value, ...]:
     """The values an operation makes or, for an update, overwrites."""
     match operation:
@@ -383,113 +307,3 @@ def flops(operation: Operation) -> int:
             return 0
         case _:
             assert_never(operation)
-
-
-def _shape_text(value: Value) -> str:
-    inner = ", ".join(("b" if value.samples and place == 0 else str(n)) for place, n in enumerate(value.shape))
-    return f"{value.dtype}[{inner}]"
-
-
-def operation_text(operation: Operation) -> str:
-    """The operation on one line, in the notation of the field."""
-    names = [value.name for value in operands_of(operation)]
-    match operation:
-        case Contract(letters=letters, windows=windows):
-            summed = "".join(sorted(set(letters[1] + letters[2]) - set(letters[0])))
-            where = "".join(f", {w.position} = {w.stride}{w.output} + {w.dilation}{w.tap} − {w.pad}" for w in windows)
-            return f"Σ_{summed} {names[0]}[{letters[1]}] · {names[1]}[{letters[2]}] → [{letters[0]}]{where}"
-        case Map(letters=letters, expression=expression):
-            named = [f"{name}[{own}]" for name, own in zip(names, letters[1:], strict=True)]
-            return f"{ex.text(expression, named)} → [{letters[0]}]"
-        case Reduce(letters=letters, expression=expression, scope=scope):
-            named = [f"{name}[{own}]" for name, own in zip(names, letters[1:], strict=True)]
-            summed = "".join(dict.fromkeys(letter for letter in "".join(letters[1:]) if letter not in letters[0]))
-            return f"Σ_{summed} {ex.text(expression, named)} → [{letters[0]}]" + (" local" if scope == "local" else "")
-        case Along(function=function):
-            return f"{function}({', '.join(names)})"
-        case (
-            Pool(kind=kind, size=size, stride=stride, pad=pad)
-            | PoolGradient(kind=kind, size=size, stride=stride, pad=pad)
-        ):
-            verb = "pool" if isinstance(operation, Pool) else "pool_gradient"
-            return f"{kind}_{verb}({', '.join(names)}, size={size}, stride={stride}, pad={pad})"
-        case View():
-            return f"view({names[0]})"
-        case Concatenate(axis=axis):
-            return f"concatenate({', '.join(names)}, axis={axis})"
-        case Slice(axis=axis, start=start):
-            return f"slice({names[0]}, axis={axis}, start={start})"
-        case Draw(keep=keep, stream=stream):
-            return f"draw(keep={keep}, stream={stream})"
-        case Update(expressions=expressions):
-            return ", ".join(ex.text(expression, names) for expression in expressions)
-        case _:
-            assert_never(operation)
-
-
-def text(program: TensorProgram) -> str:
-    """The whole program, one operation a line, aligned and stable."""
-    lines = [f"tensor program {program.name}, batch {program.batch}"]
-    lines += [f"  input      {value.name}: {_shape_text(value)}" for value in program.inputs]
-    for parameter in program.parameters:
-        state = "".join(f", {value.name}" for value in parameter.state)
-        kind = "parameter" if parameter.trained else "kept"
-        lines.append(f"  {kind:<10} {parameter.value.name}: {_shape_text(parameter.value)}{state}")
-    for name, procedure in program.procedures:
-        lines.append(f"{name}:")
-        rows = [
-            (
-                operation.phase,
-                ", ".join(value.name for value in results_of(operation)),
-                _shape_text(results_of(operation)[0]),
-                operation_text(operation),
-            )
-            for operation in procedure.operations
-        ]
-        widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-        lines += [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  = {d}".rstrip() for a, b, c, d in rows]
-        lines += [f"  {result.kind:<10} {result.name} = {result.value.name}" for result in procedure.results]
-        lines += [f"  output     {output.name} = {output.value.name}" for output in procedure.outputs]
-    return "\n".join(lines) + "\n"
-
-
-def _letter_faults(operation: Operation) -> Iterator[str]:
-    match operation:
-        case Contract() | Map() | Reduce():
-            found: dict[str, int] = {}
-            for letters, value in zip(operation.letters, (operation.result, *operands_of(operation)), strict=True):
-                if len(letters) != len(value.shape):
-                    yield f"T3: {value.name} has {len(value.shape)} axes and letters '{letters}'"
-                    return
-                for letter, length in zip(letters, value.shape, strict=True):
-                    if found.setdefault(letter, length) != length:
-                        yield f"T3: letter {letter} is {found[letter]} long, and {length} in {value.name}"
-            missing = set(operation.letters[0]) - set("".join(operation.letters[1:]))
-            if missing and isinstance(operation, Contract):
-                missing -= {part for w in operation.windows for part in (w.position, w.output, w.tap)}
-            if missing and not isinstance(operation, Map):
-                yield f"T4: {operation.result.name} has letters {sorted(missing)} that no operand has"
-        case View(result=result, source=source):
-            if prod(result.shape) != prod(source.shape):
-                yield f"T5: {result.name} has {prod(result.shape)} elements, its source {prod(source.shape)}"
-        case _:
-            return
-
-
-def rules(program: TensorProgram) -> Iterator[str]:
-    """Every broken rule (T1…T5), with the layer it concerns."""
-    given = {value.name for value in (*program.inputs, *program.scalars)}
-    for parameter in program.parameters:
-        given |= {parameter.value.name, *(value.name for value in parameter.state)}
-    for name, procedure in program.procedures:
-        known = set(given)
-        for operation in procedure.operations:
-            place = f"in {name}, layer {operation.origin.layer}"
-            for value in operands_of(operation):
-                if value.name not in known:
-                    yield f"T1: {value.name} is read before it is made, {place}"
-            for value in results_of(operation):
-                if value.name in known and not isinstance(operation, Update):
-                    yield f"T2: {value.name} is made twice, {place}"
-                known.add(value.name)
-            yield from (f"{fault}, {place}" for fault in _letter_faults(operation))
