@@ -71,6 +71,8 @@ def _run(given: list[str]) -> int:
         parser.error(f"--timeline records training, and the mode is {asked.mode}")
     if asked.plan.suffix == ".brain":
         return _compile_and_run(asked, given)
+    if asked.settings:
+        parser.error(f"--set is for .brain files; {asked.plan} has been compiled already")
     return _start(asked, given)
 
 
@@ -125,27 +127,34 @@ def _compile_and_run(asked: argparse.Namespace, given: list[str]) -> int:
         plan = Path(folder) / f"{asked.plan.stem}.plan"
         if launched(os.environ):
             return _compile_on_rank_0(asked, plan)
-        status = _compiled(asked.plan, plan, asked.ranks)
+        status = _compiled(asked.plan, plan, asked.ranks, asked.settings)
         if status:
             return status
         asked.data_dir = asked.data_dir or asked.plan.resolve().parent
-        replaced = [str(plan) if Path(word) == asked.plan else word for word in given]
+        replaced = [str(plan) if Path(word) == asked.plan else word for word in _without_settings(given)]
         asked.plan = plan
         return _start(asked, [*replaced, "--data-dir", str(asked.data_dir)])
 
 
 def _compile_on_rank_0(asked: argparse.Namespace, plan: Path) -> int:
     world = open_world(with_mpi=True)
-    status = world.broadcast(_compiled(asked.plan, plan, world.size) if world.rank == 0 else None)
+    status = world.broadcast(_compiled(asked.plan, plan, world.size, asked.settings) if world.rank == 0 else None)
     if status:
         return status
     asked.data_dir = asked.data_dir or asked.plan.resolve().parent
     return run(_options(asked, plan), world)
 
 
-def _compiled(source: Path, plan: Path, ranks: int | None) -> int:
+def _without_settings(given: Sequence[str]) -> list[str]:
+    """The words without `--set NAME=VALUE`, which the compiler has had."""
+    pairs = zip(["", *given], given, strict=False)
+    return [word for before, word in pairs if before != "--set" and word != "--set" and not word.startswith("--set=")]
+
+
+def _compiled(source: Path, plan: Path, ranks: int | None, settings: Sequence[str]) -> int:
     """Compile a file into a plan, for so many ranks where that is given; the status of the compiler, which prints."""
     command = [sys.executable, "-m", "brainc.cli", "compile", str(source), "-o", str(plan)]
+    command += [f"--set={setting}" for setting in settings]
     if ranks is not None:
         command += ["--ranks", str(ranks)]
     return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
@@ -195,7 +204,20 @@ def _parser() -> argparse.ArgumentParser:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=_positive, metavar="N", help="train so many steps, whatever the plan says")
     length.add_argument("--epochs", type=_positive, metavar="N", help="train so many epochs, whatever the plan says")
-    add("--seed", type=_seed, metavar="S", help="seed of weights, dropout and sample order (default: the plan's)")
+    add(
+        "--set",
+        dest="settings",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="of a .brain file: replace the value of a 'let' at its top",
+    )
+    add(
+        "--seed",
+        type=_seed,
+        metavar="S",
+        help="seed of weights, dropout and sample order, and of stochastic spikes (default: the plan's)",
+    )
     add("--no-shuffle", action="store_true", help="take the samples in the order of their file")
     add(
         "--run-dir",

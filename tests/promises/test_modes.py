@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from tests.mpi.harness import launcher
 
@@ -49,6 +49,25 @@ def test_a_mesh_left_to_the_compiler_runs_on_any_number_of_ranks(ranks: int, tmp
     assert (ended.returncode, ended.stderr) == (0, "")
     mesh = json.loads((tmp_path / "run.json").read_text())["mesh"]
     assert mesh["data"] * mesh["model"] == ranks
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("word", [["--set", "width=7"], ["--set=width=7"]])
+def test_a_file_is_compiled_and_run_with_other_values_of_its_lets(ranks: int, word: list[str], tmp_path: Path) -> None:
+    launcher()
+    write_samples(tmp_path)
+    (tmp_path / "net.brain").write_text("let width = 33\n" + AUTO.replace("dense(33)", "dense(width)"))
+    words = ("-n", ranks, *word, "net.brain", "--steps", 2, "--quiet", "--run-dir", "out")
+    ended = run("brainrun", *words, folder=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    shapes = {tuple(tensor.shape) for tensor in load_file(tmp_path / "out" / "weights.safetensors").values()}
+    assert {(7, 20), (17, 7)} <= shapes
+
+
+def test_a_plan_has_no_lets_to_set(tmp_path: Path) -> None:
+    ended = run("brainrun", "net.plan", "--set", "width=7", folder=tmp_path)
+    assert ended.returncode == 2
+    assert "--set is for .brain files; net.plan has been compiled already" in ended.stderr
 
 
 @pytest.mark.parametrize(("data", "model"), [(1, 1), (2, 2), (3, 1)])
