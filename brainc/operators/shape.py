@@ -59,6 +59,42 @@ def _axes(arguments: Arguments) -> tuple[int, ...]:
     return found
 
 
+def _sliced(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
+    needs_numbers(tensors[0], "slice")
+    shape = tensors[0].shape
+    axis, start, stop = _range(arguments, shape)
+    if axis >= len(shape):
+        raise Refusal(
+            f"axis {axis} of a tensor with {len(shape)} axes, {tensors[0].written}",
+            remedy="axes are counted from 0, without the sample axis",
+            about="axis",
+        )
+    if not start < stop <= shape[axis]:
+        raise Refusal(
+            f"{start} … {stop} is no range of axis {axis} of {tensors[0].written}",
+            remedy=f"give a start below stop, and a stop of at most {shape[axis]}",
+            about="stop" if stop > shape[axis] else "start",
+        )
+    return Tensor((*shape[:axis], stop - start, *shape[axis + 1 :]))
+
+
+def _slice(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
+    axis, start, _ = _range(dict(node.arguments), operands[0].shape[1:])
+    result = Value(builder.fresh(node.name), (builder.batch, *node.tensor.shape), True)
+    return builder.append(ts.Slice(result, operands[0], axis + 1, start, builder.phase, builder.origin))
+
+
+def _range(arguments: Arguments, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The axis, and its first index and the one after its last, by default the axis's end."""
+    axis, start, stop = arguments["axis"], arguments["start"], arguments["stop"]
+    assert isinstance(axis, int)
+    assert isinstance(start, int)
+    if stop is None:
+        return axis, start, shape[axis] if axis < len(shape) else 0
+    assert isinstance(stop, int)
+    return axis, start, stop
+
+
 def _joined(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
     axis = arguments["axis"]
     assert isinstance(axis, int)
@@ -153,6 +189,21 @@ TRANSPOSE = Operator(
     arguments=(Argument("axes", "axes", "which axis comes first, second, …, counted without the sample axis"),),
     shape=_transposed,
     lower=_permuted,
+    rearranges=True,
+)
+SLICE = Operator(
+    name="slice",
+    summary="A range of one axis.",
+    formula="y[…, i, …] = x[…, start + i, …], i < stop − start",
+    role="layer",
+    operands=(1, 1),
+    arguments=(
+        Argument("axis", "index", "the axis, counted without the sample axis"),
+        Argument("start", "index", "its first index", 0),
+        Argument("stop", "count", "the index after its last, by default the axis's end", None),
+    ),
+    shape=_sliced,
+    lower=_slice,
     rearranges=True,
 )
 CONCAT = Operator(

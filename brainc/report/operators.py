@@ -36,7 +36,7 @@ SAMPLES: tuple[tuple[Tensor, ...], ...] = (
 )
 """Operands to show the shape rules with."""
 
-FITTING: Mapping[Kind, ArgumentValue] = {"count": 10, "size": 3}
+FITTING: Mapping[Kind, ArgumentValue] = {"count": 10, "size": 3, "index": 0}
 """What those examples give for arguments without a default."""
 
 

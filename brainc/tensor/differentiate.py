@@ -113,10 +113,24 @@ class _Tape:
                     if x.name in self.wanted:
                         self._give(x, ts.Slice(self._gradient_of(x), dy, axis, start, "backward", self.origin))
                     start += x.shape[axis]
-            case ts.Slice() | ts.Draw() | ts.PoolGradient() | ts.Update():
+            case ts.Slice(source=x, axis=axis, start=start):
+                self._give(x, self._between_zeros(x, self.total(result.name), axis, start))
+            case ts.Draw() | ts.PoolGradient() | ts.Update():
                 raise AssertionError(f"{type(operation).__name__} is not part of a forward pass that is differentiated")
             case _:
                 assert_never(operation)
+
+    def _between_zeros(self, x: Value, dy: Value, axis: int, start: int) -> ts.Concatenate:
+        """The gradient by all of x, of which only what begins at `start` counted."""
+        before, after = start, x.shape[axis] - start - dy.shape[axis]
+        parts = [dy]
+        for place, length in ((0, before), (2, after)):
+            if length:
+                shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
+                zeros = Value(self._fresh(x.name), shape, x.samples)
+                self._append(ts.Map(zeros, (), (axes(zeros),), ex.ZERO, "backward", self.origin))
+                parts.insert(place, zeros)
+        return ts.Concatenate(self._gradient_of(x), tuple(parts), axis, "backward", self.origin)
 
     def _contraction(self, operation: ts.Contract, dy: Value) -> None:
         """Data first, weights second: the layer below can go on while the weight's gradient is being computed."""

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from brainc.ir.graph import LayerGraph, Node
 from brainc.ir.spiking import Decoder, Shape
 from brainc.operators.windows import window_arguments
+from brainc.truenorth.rearrange import REARRANGING, rearranged, sources
 
 Numbers: TypeAlias = NDArray[np.float64]
 
-_LINEAR = ("flatten", "reshape", "transpose", "dropout", "avgpool", "add", "subtract", "multiply", "dense")
+_LINEAR = (*REARRANGING, "dropout", "avgpool", "add", "subtract", "multiply", "dense")
 
 
 def scored(graph: LayerGraph) -> str:
@@ -56,10 +57,8 @@ def decoder(layer: str, shape: Shape, tail: tuple[Node, ...], weights: Mapping[s
 def _applied(node: Node, values: Numbers, weights: Mapping[str, NDArray[np.float32]]) -> Numbers:
     """A layer of the tail on `values[samples, …]`."""
     match node.operator:
-        case "flatten" | "reshape":
-            return values.reshape(len(values), *node.tensor.shape)
-        case "transpose":
-            return values.transpose(0, *_places(node))
+        case operator if operator in REARRANGING:
+            return rearranged(node, values)
         case "add":
             return values + _by(node)
         case "subtract":
@@ -83,8 +82,8 @@ def _backwards(
     match node.operator:
         case "multiply":
             return sums * _by(node)
-        case "transpose":
-            return sums.transpose(np.argsort([0, *_places(node)]))
+        case operator if operator in REARRANGING:
+            return _put_back(node, sums, shape)
         case "avgpool":
             return _shares(node, sums, shape)
         case "dense":
@@ -100,11 +99,11 @@ def _matrix(node: Node, weights: Mapping[str, NDArray[np.float32]]) -> Numbers:
     return weight.T if node.transposed else weight
 
 
-def _places(node: Node) -> tuple[int, ...]:
-    """For each axis of the result, which one of `values[samples, …]` it was."""
-    axes = node.argument("axes")
-    assert isinstance(axes, tuple)
-    return tuple(1 + axis for axis in axes)
+def _put_back(node: Node, sums: Numbers, shape: tuple[int, ...]) -> Numbers:
+    """What each element's place before adds; one that went nowhere adds nothing."""
+    found = np.zeros((len(sums), prod(shape)))
+    found[:, sources(node, shape)] = sums.reshape(len(sums), -1)
+    return found.reshape(-1, *shape)
 
 
 def _by(node: Node) -> float:

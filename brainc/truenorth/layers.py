@@ -20,12 +20,10 @@ from brainc.ir.spiking import Encoder, Read, Shape, SpikingGraph, Units, Window,
 from brainc.operators.encoding import population_thresholds
 from brainc.operators.windows import window_arguments
 from brainc.truenorth.decoder import decoder, scored, tail_of
+from brainc.truenorth.rearrange import REARRANGING, sources
 from brainlang.diagnostics import Report
 
 Weights: TypeAlias = Mapping[str, NDArray[np.float32]]
-
-_PASSED_ON = ("dropout", "flatten", "reshape")
-"""What leaves spikes where they are, whatever shape they are then seen in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +108,11 @@ class _Builder:
             case "concat", [*parts] if all(isinstance(part, _Spikes) for part in parts) and node.argument("axis") == 0:
                 read = tuple(read for part in parts if isinstance(part, _Spikes) for read in part.parts)
                 self.seen[node.name] = _Spikes(read, node.tensor.shape)
-            case "transpose", [_Spikes() as spikes]:
-                self.seen[node.name] = _transposed(spikes, node)
-            case operator, [_Spikes() as spikes] if operator in _PASSED_ON:
-                self.seen[node.name] = replace(spikes, shape=node.tensor.shape)
+            case operator, [_Spikes() as spikes] if operator in REARRANGING:
+                order = sources(node, spikes.shape)
+                self.seen[node.name] = _Spikes(reordered(spikes.parts, order), node.tensor.shape)
+            case "dropout", [_Spikes() as spikes]:
+                self.seen[node.name] = spikes
             case _:
                 self._leave(node, operands)
 
@@ -216,7 +215,7 @@ class _Builder:
                 span,
                 f"{node.operator} of spikes is none of what cores do",
                 "between spikes stand conv or dense, batchnorm, pooling, concat of channels, flatten, reshape, "
-                "transpose and dropout",
+                "transpose, slice and dropout",
             )
         elif any(isinstance(operand, _Sums) for operand in operands):
             self.report.add(
@@ -239,13 +238,6 @@ class _Builder:
                     f"{scored(self.graph)}, by which the network decides, is no count of one layer's spikes",
                     "end with a layer of spikes, several for each class, and the mean of each class's",
                 )
-
-
-def _transposed(spikes: _Spikes, node: Node) -> _Spikes:
-    axes = node.argument("axes")
-    assert isinstance(axes, tuple)
-    order = np.arange(math.prod(spikes.shape)).reshape(spikes.shape).transpose(axes).reshape(-1)
-    return _Spikes(reordered(spikes.parts, order), node.tensor.shape)
 
 
 def _encoders(node: Node, given: str, shape: Shape) -> Iterator[Encoder]:

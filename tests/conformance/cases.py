@@ -238,6 +238,9 @@ PAIR = {"x": (2, 3), "z": (2, 3), "target": (6,)}
 SHAPES = (
     layer("flatten", "flatten", (2, 3, 2), 12, lambda _F, v, _mode: v["x"].flatten(1)),
     layer("transpose", "transpose([2, 0, 1])", (2, 3, 4), 24, lambda _F, v, _mode: v["x"].permute(0, 3, 1, 2)),
+    layer("slice, channels", "slice(0, 1)", (3, 2, 4), 16, lambda _F, v, _mode: v["x"][:, 1:]),
+    layer("slice, rows", "slice(1, start=1, stop=3)", (2, 4, 3), 12, lambda _F, v, _mode: v["x"][:, :, 1:3]),
+    layer("slice, columns", "slice(2, stop=1)", (2, 3, 4), 6, lambda _F, v, _mode: v["x"][..., :1]),
     layer("reshape", "reshape([3, 4])", (2, 3, 2), 12, lambda _F, v, _mode: v["x"].reshape(BATCH, 3, 4)),
     Case("add, two tensors", "add", PAIR, "y = x + z", lambda _F, v, _mode: v["x"] + v["z"]),
     Case("add, three tensors", "add", PAIR, "y = add(x, z, x)", lambda _F, v, _mode: 2 * v["x"] + v["z"]),

@@ -102,6 +102,17 @@ SHUFFLED = """
     loss objective = mean_squared_error(y, t)
     output turned = transpose(b, [1, 2, 0])
 """
+SLICED = """
+    input image: f32[4, 5, 6]
+    input t: f32[7]
+    a = image | slice(1, 1, 4) | slice(2, 3) | conv(5, kernel=2) | relu
+    b = slice(a, 0, stop=3) | dense(7)
+    c = concat(slice(a, 0, 1, 2), slice(a, 0, 3)) | dense(7)
+    d = image | slice(0, 3) | slice(1, 4) | dense(7)
+    y = b + c + slice(dense(a, 9), 0, 2) + d
+    loss objective = mean_squared_error(y, t)
+    output part = slice(a, 2, 1)
+"""
 TIED = """
     input x: f32[11]
     h = x | dense(9, name="first") | sigmoid

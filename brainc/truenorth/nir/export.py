@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainc.ir.spiking import Encoder, Shape, SpikingGraph, Units
+from brainc.ir.spiking import Encoder, Shape, SpikingGraph, Units, reordered, whole
 from brainc.truenorth.nir.package import package
 from brainlang.diagnostics import Report
 
@@ -115,7 +115,7 @@ class _Writer:
     def _window(self, layer: Units, weights: Weights) -> Any:
         """The sum over a window: of all spikes in it alike, or weighted."""
         window = layer.window
-        if _sums_all(layer):
+        if _sums_all(self.graph, layer):
             arrays = (np.array(pair) for pair in (window.kernel, window.stride, window.pad))
             kernel, stride, pad = arrays
             return self.nir.SumPool2d(kernel_size=kernel, stride=stride, padding=pad)
@@ -166,10 +166,12 @@ class _Writer:
         )
 
 
-def _sums_all(layer: Units) -> bool:
-    """Whether each channel is the sum of all spikes in the window of the channel of that number."""
-    alone = len(layer.parts) == 1 and layer.window.groups == layer.seen[0] == layer.shape[0]
-    return alone and layer.window.dilation == (1, 1) and bool((layer.weights == 1).all())
+def _sums_all(graph: SpikingGraph, layer: Units) -> bool:
+    """Whether each channel is the sum of all spikes in the window of the channel of that number, of one layer."""
+    reads = reordered(graph.reads(layer), np.arange(prod(layer.seen)))
+    alone = reads == (whole(reads[0].source, graph.shapes()[reads[0].source]),)
+    by_channel = layer.window.groups == layer.seen[0] == layer.shape[0] and layer.window.dilation == (1, 1)
+    return alone and by_channel and bool((layer.weights == 1).all())
 
 
 def _channels_are_whole(layer: Units) -> bool:
@@ -180,5 +182,5 @@ def _channels_are_whole(layer: Units) -> bool:
 
 def square_kernels(graph: SpikingGraph) -> bool:
     """Whether the package's check of types agrees: it takes all kernels of `Conv2d` for square."""
-    shapes: list[Shape] = [layer.taps for layer in graph.layers if not _sums_all(layer)]
+    shapes: list[Shape] = [layer.taps for layer in graph.layers if not _sums_all(graph, layer)]
     return all(height == width for _, height, width in shapes)

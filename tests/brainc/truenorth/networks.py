@@ -49,10 +49,10 @@ def graph(encoders: tuple[Encoder, ...], *layers: Units) -> SpikingGraph:
 
 
 @st.composite
-def graphs(draw: st.DrawFn, orders: Sequence[str] = ("as it is", "channels", "all")) -> SpikingGraph:
+def graphs(draw: st.DrawFn, orders: Sequence[str] = ("as it is", "channels", "some", "all")) -> SpikingGraph:
     """An encoder and up to four layers: windows, strides, padding, groups, and layers that read several before them.
 
-    A layer may see channels, or all spikes, in a random order, as `orders` has it.
+    A layer may see channels, some of them, or all spikes in a random order, as `orders` has it.
     """
     numbers = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = (draw(st.integers(1, 4)), draw(st.integers(3, 12)), draw(st.integers(3, 12)))
@@ -62,7 +62,9 @@ def graphs(draw: st.DrawFn, orders: Sequence[str] = ("as it is", "channels", "al
     for number in range(draw(st.integers(1, 4))):
         same = [one for one in made if one.shape[1:] == made[-1].shape[1:]]
         inputs = draw(st.lists(st.sampled_from(same), min_size=1, max_size=2))
-        seen = (sum(one.shape[0] for one in inputs), *made[-1].shape[1:])
+        before = (sum(one.shape[0] for one in inputs), *made[-1].shape[1:])
+        kind = draw(st.sampled_from(orders))
+        seen = (draw(st.integers(1, before[0])) if kind == "some" else before[0], *before[1:])
         kernel = (draw(st.integers(1, min(3, seen[1]))), draw(st.integers(1, min(3, seen[2]))))
         most = 128 // prod(kernel)
         groups = draw(st.sampled_from([g for g in range(1, seen[0] + 1) if seen[0] % g == 0 and seen[0] // g <= most]))
@@ -73,7 +75,7 @@ def graphs(draw: st.DrawFn, orders: Sequence[str] = ("as it is", "channels", "al
             groups=groups,
         )
         channels = groups * draw(st.integers(1, max(1, 40 // groups)))
-        order = _order(numbers, seen, draw(st.sampled_from(orders)))
+        order = _order(numbers, before, kind)[: prod(seen)]
         layer = units(numbers, f"layer{number}", inputs, seen, channels, window, order)
         layers.append(layer)
         made.append(layer)
@@ -83,7 +85,7 @@ def graphs(draw: st.DrawFn, orders: Sequence[str] = ("as it is", "channels", "al
 def _order(numbers: np.random.Generator, seen: Shape, kind: str) -> NDArray[np.int64]:
     places = np.arange(prod(seen)).reshape(seen[0], -1)
     match kind:
-        case "channels":
+        case "channels" | "some":
             places = numbers.permutation(places)
         case "all":
             places = numbers.permutation(places.reshape(-1))

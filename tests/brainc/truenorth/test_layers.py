@@ -51,6 +51,13 @@ NETWORKS = {
     v = t | transpose([1, 2, 0]) | dense(12) | batchnorm | spike
     logits = v | reshape([2, 2, 3]) | transpose([2, 1, 0]) | avgpool(2) | flatten
     """,
+    "patches": """
+    s = image | spike(threshold=0.5)
+    a = s | slice(1, stop=5) | slice(2, 1, 6) | flatten | dense(7) | spike
+    b = s | slice(1, start=4) | slice(0, 1) | conv(3, kernel=[5, 8]) | batchnorm | spike | slice(0, 1, 3)
+    v = concat(reshape(a, [7, 1, 1]), b) | flatten | dense(9) | batchnorm | spike
+    logits = v | reshape([9, 1, 1]) | slice(0, 2, 8) | reshape([3, 2, 1]) | avgpool([2, 1]) | flatten
+    """,
     "skipping": """
     s = image | spike(threshold=0.5)
     a = s | conv(2, kernel=3, pad=1) | batchnorm | spike

@@ -52,7 +52,7 @@ def there_and_back(network: SpikingGraph, folder: Path) -> Imported:
     return found
 
 
-@given(network=graphs(orders=("as it is", "channels")))
+@given(network=graphs(orders=("as it is", "channels", "some")))
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_graph_comes_back_with_the_same_spikes(network: SpikingGraph, folder: Path) -> None:
     back = there_and_back(network, folder)
@@ -67,7 +67,7 @@ def test_a_graph_comes_back_with_the_same_spikes(network: SpikingGraph, folder: 
     assert np.array_equal(*scores)
 
 
-@given(network=graphs(orders=("as it is", "channels")))
+@given(network=graphs(orders=("as it is", "channels", "some")))
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_an_exported_graph_computes_the_spikes_by_nir_s_definitions(network: SpikingGraph) -> None:
     exported, pictures = nir_graph(network), images(network)
@@ -81,7 +81,7 @@ def test_an_exported_graph_computes_the_spikes_by_nir_s_definitions(network: Spi
         np.testing.assert_allclose(found["output"], scores[sample])
 
 
-@given(network=graphs(orders=("as it is", "channels")))
+@given(network=graphs(orders=("as it is", "channels", "some")))
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_package_s_check_of_types_agrees_where_kernels_are_square(network: SpikingGraph, folder: Path) -> None:
     write_graph(folder / "checked.nir", nir_graph(network))
