@@ -137,6 +137,11 @@ def _add_source(parser: argparse.ArgumentParser, what: str = "a .brain file") ->
     )
 
 
+def _add_weights(parser: argparse.ArgumentParser, target: str) -> None:
+    text = f"trained weights ({target}); of several, --from A --from B, so many networks that decide together"
+    parser.add_argument("--from", dest="weights", metavar="FILE", type=Path, action="append", default=[], help=text)
+
+
 def _add_compile(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _command(subparsers, "compile", commands.compile_source, "compile a file to a plan")
     _add_source(parser, "a .brain file, or a .nir file for truenorth")
@@ -149,7 +154,7 @@ def _add_compile(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     targets = (*TARGETS, *TARGETS_TO_COME)
     parser.add_argument("--target", choices=targets, default=TARGETS[0], help="what the plan runs on (cpu)")
     parser.add_argument("--machine", metavar="FILE", type=Path, help="a machine's description, for predictions")
-    parser.add_argument("--from", dest="weights", metavar="FILE", type=Path, help="weights to put on cores (truenorth)")
+    _add_weights(parser, "truenorth")
     _add_drawing(parser)
     shown = "ticks in which a sample is shown to the cores (what the file says)"
     parser.add_argument("--ticks", metavar="T", type=_count, help=shown)
@@ -175,7 +180,7 @@ def _add_export(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument(
         "--format", choices=("ranc", "nir"), help="what to write (ranc for a plan, nir for a .brain file)"
     )
-    parser.add_argument("--from", dest="weights", metavar="FILE", type=Path, help="trained weights (nir)")
+    _add_weights(parser, "nir")
     _add_drawing(parser)
     packets = "so many samples of the plan's data as packets, one a tick (ranc; none)"
     parser.add_argument("--samples", metavar="N", type=_count, default=0, help=packets)

@@ -103,7 +103,7 @@ def compile_source(given: argparse.Namespace) -> int:
         reduce=given.reduce,
         target=given.target,
         machine=given.machine,
-        weights=given.weights,
+        weights=tuple(given.weights),
         ensemble=given.ensemble,
         seed=given.seed,
         ticks=given.ticks,
@@ -137,7 +137,7 @@ def compile_source(given: argparse.Namespace) -> int:
 def _refuse_what_is_for_another(options: CompileOptions) -> None:
     """What another target is told would be told in vain."""
     for target, words in FOR_ONE_TARGET.items():
-        given = [word for word, name in words.items() if getattr(options, name) is not None]
+        given = [word for word, name in words.items() if getattr(options, name) not in (None, ())]
         if target != options.target and given:
             what = f"{', '.join(given)}: for the target {target}, and this one is {options.target}"
             raise PlanError(what, remedy=f"leave it out, or use --target {target}")
@@ -149,7 +149,7 @@ def _compile_nir(options: CompileOptions) -> int:
     where = str(options.source)
     if options.target != "truenorth":
         raise PlanError("is a NIR graph, which goes onto cores alone", where=where, remedy="use --target truenorth")
-    if options.weights is not None or options.settings or options.ensemble or options.seed is not None or options.ticks:
+    if options.weights or options.settings or options.ensemble or options.seed is not None or options.ticks:
         remedy = "leave out --from, --set, --ensemble, --seed and --ticks"
         raise PlanError("is a NIR graph with its own weights", where=where, remedy=remedy)
     if "graph" in options.show:
@@ -180,7 +180,7 @@ def export(given: argparse.Namespace) -> int:
 def _export_to_ranc(given: argparse.Namespace) -> int:
     from brainc.export import CONFIG_FILE, NETWORK_FILE, InRanc, RancOptions, export_to_ranc
 
-    if given.weights is not None or given.settings or given.ensemble or given.seed is not None:
+    if given.weights or given.settings or given.ensemble or given.seed is not None:
         remedy = "give --from, --set, --ensemble and --seed to brainc compile instead"
         raise PlanError("has its weights and settings in its cores", where=str(given.source), remedy=remedy)
     output = given.output or Path(f"{given.source.resolve().stem}.ranc")
@@ -201,7 +201,7 @@ def _export_to_nir(given: argparse.Namespace) -> int:
     output = given.output or Path(f"{given.source.stem}.nir")
     options = CompileOptions(
         given.source,
-        weights=given.weights,
+        weights=tuple(given.weights),
         ensemble=given.ensemble,
         seed=given.seed,
         settings=tuple(given.settings),

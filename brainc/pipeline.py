@@ -116,7 +116,10 @@ def compile_onto_cores(program: Program, options: CompileOptions) -> OnCores:
 
 
 def units_of(checked: CheckedProgram, options: CompileOptions) -> SpikingGraph:
-    """A constrained program as threshold units, with the weights of `options.weights` or the first ones."""
+    """A constrained program as threshold units, with the weights of `options.weights` or the first ones.
+
+    Of several files, or of probabilities, they are so many networks side by side.
+    """
     graph = checked.graph
     _check("graph", ir_graph.rules(graph))
     seed = checked.train.training.seed
@@ -124,14 +127,19 @@ def units_of(checked: CheckedProgram, options: CompileOptions) -> SpikingGraph:
     idle_seed = options.seed is not None and not by_chance
     if checked.truenorth.weights != "probabilistic" and (options.ensemble or idle_seed):
         what = "nothing is drawn: weights are certain, and an ensemble of them would be equal networks"
-        raise PlanError(what, where=str(options.source), remedy="leave out --ensemble and --seed")
-    weights = first_weights(graph, seed) if options.weights is None else read_weights(graph, options.weights)
+        raise PlanError(
+            what, where=str(options.source), remedy="leave out --ensemble and --seed, or give --from several times"
+        )
+    trained = [read_weights(graph, path) for path in options.weights] or [first_weights(graph, seed)]
     if checked.truenorth.weights == "probabilistic":
-        members = options.ensemble or checked.truenorth.ensemble
+        each = options.ensemble or checked.truenorth.ensemble
         by = _drawing_seed(checked, options)
-        units = together([spiking_graph(graph, drawn(graph, weights, by, member)) for member in range(members)])
-    else:
-        units = spiking_graph(graph, weights)
+        trained = [
+            drawn(graph, weights, by, number * each + member)
+            for number, weights in enumerate(trained)
+            for member in range(each)
+        ]
+    units = together([spiking_graph(graph, weights) for weights in trained])
     _check("units", ir_spiking.rules(units))
     return units
 

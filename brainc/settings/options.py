@@ -27,8 +27,9 @@ class CompileOptions:
     section; `ranks` is how many there are where one of them is `auto` (None: as many as a node of the machine has
     cores). `settings` are the `--set` pairs (name, text of a constant). `data_dir` None is the source's folder.
 
-    For neurosynaptic cores: `weights` go onto them (None: as training would start); where those are probabilities,
-    `ensemble` networks are drawn by `seed`; a sample is shown in so many `ticks` (None: what the file says).
+    For neurosynaptic cores: `weights` go onto them (none: as training would start), those of several files as networks
+    that decide together; where those are probabilities, `ensemble` networks are drawn of each by `seed`; a sample is
+    shown in so many `ticks` (None: what the file says).
     """
 
     source: Path
@@ -39,7 +40,7 @@ class CompileOptions:
     reduce: str | None = None
     target: str = "cpu"
     machine: Path | None = None
-    weights: Path | None = None
+    weights: tuple[Path, ...] = ()
     ensemble: int | None = None
     seed: int | None = None
     ticks: int | None = None

@@ -101,6 +101,18 @@ def test_a_damaged_plan_is_refused(trained: Path) -> None:
     assert "cores.bin: is not the file that was planned (its SHA-256 differs)" in done.stderr
 
 
+def test_networks_trained_apart_decide_together(trained: Path) -> None:
+    printed("brainrun", EXAMPLE, "--run-dir", "other", "--seed", "8", "--epochs", "2", folder=trained)
+    others = ("--from", "other/weights.safetensors")
+    found = []
+    for name, words in (("first", WEIGHTS), ("second", others), ("both", (*WEIGHTS, *others))):
+        printed("brainc", "compile", EXAMPLE, *DATA, *CORES, *words, "-o", f"{name}.plan", folder=trained)
+        printed("brainrun", f"{name}.plan", "--mode", "predict", "--run-dir", name, folder=trained)
+        found.append(np.load(trained / name / "logits.npy"))
+    assert not np.array_equal(found[0], found[1])
+    np.testing.assert_allclose(found[2], (found[0] + found[1]) / 2, rtol=0, atol=1e-5)
+
+
 # ---- networks that are drawn -----------------------------------------------------------------------------------------
 
 DRAWN = ROOT / "examples" / "drawn_spikes.brain"
@@ -205,7 +217,9 @@ def test_the_spikes_of_all_ticks_are_those_of_the_units_one_tick_after_the_other
     """Scores beside the spiking graph's, evaluated tick by tick on the spikes of the code."""
     evaluated(coded, "stochastic", 5, "--seed", "11")
     printed("brainrun", "coded.plan", "--mode", "predict", "--seed", "11", "--run-dir", "cores", folder=coded)
-    options = CompileOptions(coded / "stochastic.brain", weights=coded / "run/weights.safetensors", target="truenorth")
+    options = CompileOptions(
+        coded / "stochastic.brain", weights=(coded / "run/weights.safetensors",), target="truenorth"
+    )
     checked = constrained(check_program(load_program(options.source, {}), options))
     units = units_of(checked, options)
     with gzip.open(ROOT / "examples/data/digits/test-images-idx3-ubyte.gz") as file:
