@@ -18,7 +18,7 @@ ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 EXAMPLE = re.findall(r"^```brain\n(.*?)^```", LANGUAGE, re.DOTALL | re.MULTILINE)[0]
 WORDS = (
     *(*sources.READERS, *sources.TO_COME, *fields.ARGUMENTS, *data.KEYS, *data.ROLES),
-    *(*train.KEYS, *train.KEYS_TO_COME, *train.SCHEDULES, *train.SCHEDULES_TO_COME),
+    *(*train.KEYS, *train.KEYS_TO_COME, *train.SCHEDULES),
     *(*train.PRECISIONS_TO_COME, *train.ALGORITHMS, *train.ALGORITHMS_TO_COME),
     *(*parallel.KEYS, *parallel.SPLITS, *parallel.SPLITS_TO_COME),
     *reductions.REDUCTIONS,
