@@ -45,6 +45,7 @@ NETWORKS: Mapping[str, Network] = {
     "mnist_5": Network(HERE / "networks" / "mnist_5.brain", "mnist"),
     "mnist_64": Network(HERE / "networks" / "mnist_64.brain", "mnist"),
     "mnist_drawn_5": Network(HERE / "networks" / "mnist_drawn_5.brain", "mnist", (1, 4, 16, 64)),
+    "mnist_drawn_30": Network(HERE / "networks" / "mnist_drawn_30.brain", "mnist", (1, 4, 16, 64)),
     "mnist_drawn_128": Network(HERE / "networks" / "mnist_drawn_128.brain", "mnist", (1, 4, 15)),
     "fashion_spikes": Network(HERE.parent / "examples" / "fashion_spikes.brain", "fashion"),
     "fashion_chip": Network(HERE / "networks" / "fashion_chip.brain", "fashion"),
