@@ -63,12 +63,7 @@ def _sliced(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
     needs_numbers(tensors[0], "slice")
     shape = tensors[0].shape
     axis, start, stop = _range(arguments, shape)
-    if axis >= len(shape):
-        raise Refusal(
-            f"axis {axis} of a tensor with {len(shape)} axes, {tensors[0].written}",
-            remedy="axes are counted from 0, without the sample axis",
-            about="axis",
-        )
+    _needs_axis(tensors[0], axis)
     if not start < stop <= shape[axis]:
         raise Refusal(
             f"{start} … {stop} is no range of axis {axis} of {tensors[0].written}",
@@ -95,18 +90,21 @@ def _range(arguments: Arguments, shape: tuple[int, ...]) -> tuple[int, int, int]
     return axis, start, stop
 
 
+def _needs_axis(tensor: Tensor, axis: int) -> None:
+    if axis >= len(tensor.shape):
+        raise Refusal(
+            f"axis {axis} of a tensor with {len(tensor.shape)} axes, {tensor.written}",
+            remedy="axes are counted from 0, without the sample axis",
+            about="axis",
+        )
+
+
 def _joined(tensors: tuple[Tensor, ...], arguments: Arguments) -> Tensor:
     axis = arguments["axis"]
     assert isinstance(axis, int)
     for tensor in tensors:
         needs_numbers(tensor, "concat")
-    rank = len(tensors[0].shape)
-    if axis >= rank:
-        raise Refusal(
-            f"axis {axis} of a tensor with {rank} axes, {tensors[0].written}",
-            remedy="axes are counted from 0, without the sample axis",
-            about="axis",
-        )
+    _needs_axis(tensors[0], axis)
     for tensor in tensors[1:]:
         rest = [length for place, length in enumerate(tensor.shape) if place != axis]
         if rest != [length for place, length in enumerate(tensors[0].shape) if place != axis]:

@@ -109,8 +109,7 @@ class _Builder:
                 read = tuple(read for part in parts if isinstance(part, _Spikes) for read in part.parts)
                 self.seen[node.name] = _Spikes(read, node.tensor.shape)
             case operator, [_Spikes() as spikes] if operator in REARRANGING:
-                order = sources(node, spikes.shape)
-                self.seen[node.name] = _Spikes(reordered(spikes.parts, order), node.tensor.shape)
+                self._rearrange(node, spikes)
             case "dropout", [_Spikes() as spikes]:
                 self.seen[node.name] = spikes
             case _:
@@ -147,6 +146,12 @@ class _Builder:
         self.seen[node.name] = _Sums(
             spikes, seen, window, signs, node.tensor.shape, np.ones(len(weight)), offset.astype(np.float64)
         )
+
+    def _rearrange(self, node: Node, spikes: _Spikes) -> None:
+        """The spikes in another order. Behind a layer that was refused some are missing, and the rest is left out."""
+        complete = sum(part.end - part.begin for part in spikes.parts) == math.prod(spikes.shape)
+        parts = reordered(spikes.parts, sources(node, spikes.shape)) if complete else ()
+        self.seen[node.name] = _Spikes(parts, node.tensor.shape)
 
     def _normalise(self, node: Node, sums: _Sums) -> None:
         mean, variance, weight, bias = (

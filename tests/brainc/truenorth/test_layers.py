@@ -133,6 +133,20 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("after", ["flatten", "slice(0, 1)", "transpose([1, 0, 2])"])
+def test_what_follows_a_refused_layer_is_not_refused_as_well(after: str, tmp_path: Path) -> None:
+    body = f"""
+    s = image | spike(threshold=0.5)
+    t = s | relu
+    v = concat(t, s) | {after} | dense(9) | batchnorm | spike
+    logits = v | dense(3)
+    """
+    graph = layer_graph(tmp_path, body)
+    with pytest.raises(BrainError, match="relu of spikes is none of what cores do") as refused:
+        spiking_graph(graph, weights_of(graph, 0))
+    assert len(refused.value.diagnostics) == 1
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cores_cannot_be_is_refused_with_its_place_and_remedy(case: str, tmp_path: Path) -> None:
     body, message = REFUSED[case]
