@@ -17,7 +17,9 @@ from brainrun.plan.schema import (
     Field,
     Normalize,
     OneHot,
+    RandomAffine,
     RandomCrop,
+    RandomElastic,
     RandomFlip,
     Rescale,
     Standardize,
@@ -37,6 +39,16 @@ ARGUMENTS: Mapping[str, tuple[Argument, ...]] = {
     "random_crop": (
         Argument("size", "count", "height and width of the window"),
         Argument("pad", "index", "zeros around the image", 0),
+    ),
+    "random_affine": (
+        Argument("rotate", "magnitude", "degrees, at most, to either side", 0.0),
+        Argument("shift", "magnitude", "pixels, at most, along either axis", 0.0),
+        Argument("scale", "fraction", "what the factor 1 gains or loses at most", 0.0),
+        Argument("shear", "magnitude", "degrees, at most, by which columns lean to either side", 0.0),
+    ),
+    "random_elastic": (
+        Argument("shift", "magnitude", "pixels, at most, that a point of the grid moves along either axis"),
+        Argument("grid", "count", "points of the grid along either axis", 4),
     ),
     "cast": (Argument("kind", "text", "a number type"),),
 }
@@ -96,8 +108,19 @@ def _transform(report: Report, given: Input, stage: Apply) -> Transform | None:
             return OneHot(given.tensor.elements if classes is None else whole(classes))
         case "random_flip":
             return RandomFlip()
+        case "random_affine":
+            return _affine(report, stage, RandomAffine(*(real(numbers[argument.name]) for argument in arguments)))
+        case "random_elastic":
+            return RandomElastic(real(numbers["shift"]), whole(numbers["grid"]))
         case _:
             return RandomCrop(whole(numbers["size"]), whole(numbers["pad"]))
+
+
+def _affine(report: Report, stage: Apply, warp: RandomAffine) -> RandomAffine | None:
+    if warp.shear >= 90:
+        report.add(stage.span, f"columns cannot lean by {warp.shear:g} degrees", "give shear fewer than 90 degrees")
+        return None
+    return warp
 
 
 def _cast(report: Report, kind: Given) -> Transform | None:

@@ -31,7 +31,7 @@ FORMS = """network forms {
 }
 data train {
     source = npz("data.npz")
-    x = images | normalize([1, 2, 3], [4, 5, 6]) | random_flip | random_crop(8, pad=2)
+    x = images | normalize([1, 2, 3], [4, 5, 6]) | random_flip | random_crop(8, pad=2) | random_affine(10, scale=0.1)
     y = bytes | cast(f16) | rescale(1/255) | standardize
     label = labels
     shuffle = false

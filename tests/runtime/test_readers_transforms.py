@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from brainrun.errors import DataError
-from brainrun.plan.schema import Cast, Normalize, RandomCrop, RandomFlip, Rescale, Standardize
+from brainrun.plan.schema import (
+    Cast,
+    Normalize,
+    RandomAffine,
+    RandomCrop,
+    RandomElastic,
+    RandomFlip,
+    Rescale,
+    Standardize,
+)
 from brainrun.readers.transforms import AugmentKey, Draws, is_pointwise, transformed, transformed_shape
 
 SHAPE = (3, 5, 4)
@@ -98,7 +107,19 @@ def test_random_crop_is_the_middle_outside_training():
     np.testing.assert_array_equal(result, samples().reshape(-1, *SHAPE)[:, :, 1:4, 0:3])
 
 
-@pytest.mark.parametrize("transform", [RandomFlip(), RandomCrop(size=4, pad=2)])
+WARPS = (RandomAffine(rotate=20.0, shift=1.0, scale=0.1, shear=5.0), RandomElastic(shift=1.0, grid=3))
+
+
+@pytest.mark.parametrize("warp", WARPS)
+def test_warps_change_images_alike_in_all_channels_and_in_training_only(warp):
+    values = np.tile(samples()[:, :20], 3)
+    result = apply(warp, values=values).reshape(-1, *SHAPE)
+    np.testing.assert_array_equal(result[:, 0], result[:, 1])
+    assert not np.isclose(result[:, 0], values.reshape(-1, *SHAPE)[:, 0]).all(axis=(1, 2)).any()
+    np.testing.assert_array_equal(values, apply(warp, values=values, key=None))
+
+
+@pytest.mark.parametrize("transform", [RandomFlip(), RandomCrop(size=4, pad=2), *WARPS])
 def test_random_transforms_depend_on_seed_epoch_and_sample_alone(transform):
     values, numbers = samples(64), np.arange(64)
     whole = apply(transform, values=values, numbers=numbers)
@@ -122,6 +143,7 @@ def test_shapes_follow_crops():
         ),
         (RandomCrop(8, 1), (30,), r"random_crop\(8, pad=1\) does not fit into samples of \[30\]: crop images only"),
         (RandomFlip(), (), "random_flip mirrors images, but its samples are single numbers"),
+        (RandomElastic(1.0, 4), (30,), r"random_elastic changes images, but its samples are \[30\]"),
         (Normalize((1.0, 2.0), (1.0, 1.0)), (3, 2), r"normalize has 2 means, but its samples are \[3, 2\]: .* or 3"),
     ],
 )
@@ -132,5 +154,5 @@ def test_a_transform_that_does_not_fit_is_an_error(transform, shape, expected):
 
 def test_pointwise_transforms_are_those_that_may_see_a_slice_alone():
     assert is_pointwise((Rescale(2.0), Cast("f16"), Normalize((0.0,), (1.0,))))
-    for transform in (Normalize((0.0, 1.0), (1.0, 1.0)), Standardize(), RandomFlip(), RandomCrop(2, 0)):
+    for transform in (Normalize((0.0, 1.0), (1.0, 1.0)), Standardize(), RandomFlip(), RandomCrop(2, 0), *WARPS):
         assert not is_pointwise((transform,))

@@ -15,18 +15,22 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from brainrun import philox
 from brainrun.errors import DataError
 from brainrun.philox import block, stream_of
 from brainrun.plan.schema import (
     Cast,
     Normalize,
     OneHot,
+    RandomAffine,
     RandomCrop,
+    RandomElastic,
     RandomFlip,
     Rescale,
     Standardize,
     Transform,
 )
+from brainrun.readers.warps import affine, elastic, resampled
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ def transformed_shape(transforms: Sequence[Transform], shape: tuple[int, ...], w
                 )
             case RandomFlip() if not shape:
                 raise DataError("random_flip mirrors images, but its samples are single numbers", where=where)
+            case RandomAffine() | RandomElastic() if len(shape) < 2:
+                raise DataError(f"{_name(transform)} changes images, but its samples are {_text(shape)}", where=where)
             case RandomCrop(size=size, pad=pad):
                 if len(shape) < 2 or min(shape[-2:]) + 2 * pad < size:
                     raise DataError(
@@ -76,7 +82,7 @@ def transformed_shape(transforms: Sequence[Transform], shape: tuple[int, ...], w
                 shape = (*shape[:-2], size, size)
             case OneHot():
                 raise DataError("one_hot takes class labels; nothing may come before it", where=where)
-            case Rescale() | Standardize() | Cast() | Normalize() | RandomFlip():
+            case Rescale() | Standardize() | Cast() | Normalize() | RandomFlip() | RandomAffine() | RandomElastic():
                 pass
             case _:
                 assert_never(transform)
@@ -102,6 +108,8 @@ def transformed(
             case RandomCrop(size=size):
                 values = _cropped(values, shape, transform, draws, place)
                 shape = (*shape[:-2], size, size)
+            case RandomAffine() | RandomElastic():
+                values = _warped(values, shape, transform, draws, place)
             case Cast(kind=kind):
                 values = cast_values(values, kind)
             case OneHot():
@@ -165,9 +173,36 @@ def _cropped(
     return cropped
 
 
+def _warped(
+    values: NDArray[np.float32], shape: tuple[int, ...], warp: RandomAffine | RandomElastic, draws: Draws, place: int
+) -> NDArray[np.float32]:
+    if draws.key is None:
+        return values
+    height, width = shape[-2:]
+    match warp:
+        case RandomAffine():
+            rows, columns = affine(warp, _evenly(draws, draws.key, place, 6), height, width)
+        case RandomElastic(grid=grid):
+            rows, columns = elastic(warp, _evenly(draws, draws.key, place, 2 * grid * grid), height, width)
+        case _:
+            assert_never(warp)
+    return resampled(values.reshape(len(values), -1, height, width), rows, columns).reshape(values.shape)
+
+
+def _evenly(draws: Draws, key: AugmentKey, place: int, count: int) -> NDArray[np.float32]:
+    """`drawn[sample, count]` from -1 to 1, each evenly."""
+    stream = stream_of(f"{draws.input}.transform.{place}")
+    drawn = philox.draws(key.seed, stream, key.epoch, draws.samples, np.arange(count))
+    return drawn * np.float32(2.0) - np.float32(1.0)
+
+
 def _words(draws: Draws, key: AugmentKey, place: int) -> tuple[NDArray[np.uint32], ...]:
     stream = stream_of(f"{draws.input}.transform.{place}")
     return block(key.seed, stream, key.epoch, draws.samples >> 32, draws.samples)
+
+
+def _name(transform: Transform) -> str:
+    return str(transform.__struct_config__.tag)
 
 
 def _text(shape: tuple[int, ...]) -> str:

@@ -97,13 +97,39 @@ class RandomCrop(Value, frozen=True, tag="random_crop"):
     pad: int
 
 
+class RandomAffine(Value, frozen=True, tag="random_affine"):
+    """The image turned, moved, resized and sheared about its middle, by chance and in training only.
+
+    Each is drawn evenly from both sides of doing nothing: `rotate` and `shear` in degrees, `shift` in pixels along both
+    axes, `scale` as what the factor 1 gains or loses. What comes from outside the image is zero.
+    """
+
+    rotate: float
+    shift: float
+    scale: float
+    shear: float
+
+
+class RandomElastic(Value, frozen=True, tag="random_elastic"):
+    """The image drawn as on rubber, by chance and in training only (Ronneberger et al. 2015, section 3.1).
+
+    The points of a `grid` × `grid` over the image move by up to `shift` pixels along both axes, and what lies between
+    them follows smoothly.
+    """
+
+    shift: float
+    grid: int
+
+
 class Cast(Value, frozen=True, tag="cast"):
     """Another number type."""
 
     kind: str
 
 
-Transform: TypeAlias = Rescale | Normalize | Standardize | OneHot | RandomFlip | RandomCrop | Cast
+Transform: TypeAlias = (
+    Rescale | Normalize | Standardize | OneHot | RandomFlip | RandomCrop | RandomAffine | RandomElastic | Cast
+)
 
 
 class Field(Value, frozen=True):
