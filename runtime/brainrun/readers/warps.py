@@ -20,28 +20,33 @@ def affine(warp: RandomAffine, draws: Real, height: int, width: int) -> tuple[Re
     draws[n, 6]: for the angle, the move down and right, the factor, the shear, and one to spare, so that a Philox block
     is not shared with what another step draws.
     """
-    turn, down, right, factor, shear, _ = draws.T[:, :, None, None].astype(np.float64)
+    turn, down, right, factor, shear, _ = draws.T.astype(np.float64)
     angle, slant = np.radians(turn * warp.rotate), np.tan(np.radians(shear * warp.shear))
-    factor = 1.0 + factor * warp.scale
-    middle_row, middle_column = (height - 1) / 2, (width - 1) / 2
-    row = np.arange(height)[None, :, None] - middle_row - down * warp.shift
-    column = np.arange(width)[None, None, :] - middle_column - right * warp.shift
-    # Backwards: what the pixel was before it was resized, then before it was sheared, then before it was turned.
-    row, column = row / factor, column / factor
-    column = column - slant * row
-    rows = np.cos(angle) * row + np.sin(angle) * column + middle_row
-    columns = -np.sin(angle) * row + np.cos(angle) * column + middle_column
-    return rows.astype(np.float32), columns.astype(np.float32)
+    scale = 1.0 + factor * warp.scale
+    middle = np.array([(height - 1) / 2, (width - 1) / 2])
+    row = np.arange(height) - middle[0] - (down * warp.shift)[:, None]
+    column = np.arange(width) - middle[1] - (right * warp.shift)[:, None]
+    # Backwards: where it was before it was moved and resized, then before it was sheared, then before it was turned.
+    row, column = row / scale[:, None], column / scale[:, None]
+    sine, cosine = np.sin(angle), np.cos(angle)
+    rows = _sum(middle[0] + (cosine - sine * slant)[:, None] * row, sine[:, None] * column)
+    columns = _sum(middle[1] - (sine + cosine * slant)[:, None] * row, cosine[:, None] * column)
+    return rows, columns
+
+
+def _sum(down: NDArray[np.float64], right: NDArray[np.float64]) -> Real:
+    """[n, height] and [n, width] as [n, height, width]."""
+    return down.astype(np.float32)[:, :, None] + right.astype(np.float32)[:, None, :]
 
 
 def elastic(warp: RandomElastic, draws: Real, height: int, width: int) -> tuple[Real, Real]:
     """The map that moves each point of a grid by its own way, draws[n, 2 · grid²], and all between them smoothly."""
-    moves = warp.shift * draws.reshape(-1, 2, warp.grid, warp.grid)
+    moves = np.float32(warp.shift) * draws.reshape(-1, 2, warp.grid, warp.grid)
     down, right = _spread(height, warp.grid), _spread(width, warp.grid)
-    moved = down @ (moves @ right.T)
-    rows = np.arange(height, dtype=np.float32)[:, None] + moved[:, 0]
-    columns = np.arange(width, dtype=np.float32)[None, :] + moved[:, 1]
-    return rows.astype(np.float32), columns.astype(np.float32)
+    moved: Real = down @ (moves @ right.T)
+    moved[:, 0] += np.arange(height, dtype=np.float32)[:, None]
+    moved[:, 1] += np.arange(width, dtype=np.float32)
+    return moved[:, 0], moved[:, 1]
 
 
 def _spread(length: int, grid: int) -> Real:
@@ -63,22 +68,26 @@ def resampled(images: Real, rows: Real, columns: Real) -> Real:
     Outside the image is zero, to which the outermost pixels fade within one pixel's width.
     """
     count, planes, height, width = images.shape
-    padded = np.zeros((count, planes, height + 2, width + 2), np.float32)
-    padded[:, :, 1:-1, 1:-1] = images
-    rows, columns = np.clip(rows, -1.0, height) + np.float32(1.0), np.clip(columns, -1.0, width) + np.float32(1.0)
-    top, left = np.minimum(rows.astype(np.int64), height), np.minimum(columns.astype(np.int64), width)
-    below, beside = (rows - top).astype(np.float32)[:, None], (columns - left).astype(np.float32)[:, None]
-    starts = (height + 2) * (width + 2) * np.arange(count * planes).reshape(count, planes, 1, 1)
-    corner = starts + (top * (width + 2) + left)[:, None]
+    above, line = 1, width + 3  # One row above and two below, so that what is outside may stand anywhere up to them.
+    padded = np.zeros((count, planes, height + 3, line), np.float32)
+    padded[:, :, above:-2, above:-2] = images
+    rows, columns = np.clip(rows + above, 0.0, height + 1.0), np.clip(columns + above, 0.0, width + 1.0)
+    top, left = np.floor(rows), np.floor(columns)
+    below, beside = (rows - top)[:, None], (columns - left)[:, None]
+    starts = (height + 3) * line * np.arange(count * planes).reshape(count, planes, 1, 1)
+    corner = (top.astype(np.intp) * line + left.astype(np.intp))[:, None] + starts
     pixels = padded.reshape(-1)
 
     def at(step: int) -> Real:
-        found: Real = pixels.take(corner + step)
+        found: Real = pixels[step:].take(corner)
         return found
 
-    upper, lower = (_between(at(step), at(step + 1), beside) for step in (0, width + 2))
+    upper, lower = (_between(at(step), at(step + 1), beside) for step in (0, line))
     return _between(upper, lower, below)
 
 
 def _between(first: Real, second: Real, share: Real) -> Real:
-    return first + (second - first) * share
+    second -= first
+    second *= share
+    second += first
+    return second
