@@ -43,10 +43,9 @@ def elastic(warp: RandomElastic, draws: Real, height: int, width: int) -> tuple[
     """The map that moves each point of a grid by its own way, draws[n, 2 · grid²], and all between them smoothly."""
     moves = np.float32(warp.shift) * draws.reshape(-1, 2, warp.grid, warp.grid)
     down, right = _spread(height, warp.grid), _spread(width, warp.grid)
-    moved: Real = down @ (moves @ right.T)
-    moved[:, 0] += np.arange(height, dtype=np.float32)[:, None]
-    moved[:, 1] += np.arange(width, dtype=np.float32)
-    return moved[:, 0], moved[:, 1]
+    still = np.broadcast_arrays(np.arange(height)[:, None], np.arange(width)[None, :])
+    maps: Real = (down @ moves @ right.T + still).astype(np.float32)
+    return maps[:, 0], maps[:, 1]
 
 
 def _spread(length: int, grid: int) -> Real:
