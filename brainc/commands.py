@@ -149,8 +149,8 @@ def _compile_nir(options: CompileOptions) -> int:
     where = str(options.source)
     if options.target != "truenorth":
         raise PlanError("is a NIR graph, which goes onto cores alone", where=where, remedy="use --target truenorth")
-    if options.weights or options.settings or options.ensemble or options.seed is not None or options.ticks:
-        remedy = "leave out --from, --set, --ensemble, --seed and --ticks"
+    if options.weights or options.settings or options.ensemble or options.seed is not None:
+        remedy = "leave out --from, --set, --ensemble and --seed"
         raise PlanError("is a NIR graph with its own weights", where=where, remedy=remedy)
     if "graph" in options.show:
         raise PlanError("is a NIR graph, and has no level graph", where=where, remedy="it has units, cores")

@@ -66,6 +66,9 @@ def export_to_ranc(options: RancOptions) -> InRanc | tuple[Violation, ...]:
     network = deployed(plan, files, where)
     for violation in core_violations(network.graph):
         raise PlanError(f"breaks a rule of cores: {violation}", where=where, remedy="compile it again")
+    if options.samples > 1 and any(layer.lasts for layer in plan.layers):
+        what = f"has potentials that last, and {options.samples} samples would add up in RANC"
+        raise PlanError(what, where=where, remedy="use --samples 1")
     found = export(network.graph, _packets(network, options) if options.samples else NO_ARRIVALS)
     if not isinstance(found, RancFiles):
         return found

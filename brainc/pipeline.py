@@ -109,7 +109,7 @@ def compile_onto_cores(program: Program, options: CompileOptions) -> OnCores:
         scores=scores_of(graph),
         metric=graph.metrics[0].name if graph.metrics else "accuracy",
         multiply_adds=multiply_adds(graph),
-        ticks=_ticks(checked, units, options),
+        ticks=_unlike(options.ticks or checked.truenorth.ticks, units, options),
         seed=_drawing_seed(checked, options),
     )
     return _onto_cores(network, options, {"graph": lambda: ir_graph.text(graph)})
@@ -149,7 +149,8 @@ def compile_nir_file(options: CompileOptions) -> tuple[CorePlan, OnCores]:
 
     It predicts what NAME.npz holds, an array for each Input. RunError: the file cannot be read.
     """
-    found = imported(options.source.stem, read_graph(options.source), str(options.source))
+    ticks = options.ticks or 1
+    found = imported(options.source.stem, read_graph(options.source), str(options.source), ticks)
     fields = tuple(Field(name, name, ()) for name, _ in found.inputs)
     network = _Network(
         units=found.units,
@@ -158,7 +159,7 @@ def compile_nir_file(options: CompileOptions) -> tuple[CorePlan, OnCores]:
         scores=found.scores,
         metric="accuracy",
         multiply_adds=products(found.units),
-        ticks=1,
+        ticks=_unlike(ticks, found.units, options),
         seed=0,
     )
     compiled = _onto_cores(network, options, {})
@@ -184,10 +185,10 @@ def _drawing_seed(checked: CheckedProgram, options: CompileOptions) -> int:
     return checked.train.training.seed if options.seed is None else options.seed
 
 
-def _ticks(checked: CheckedProgram, units: SpikingGraph, options: CompileOptions) -> int:
-    """In how many ticks a sample is shown. PlanError: in several, in which all spikes would be the same."""
-    ticks = options.ticks or checked.truenorth.ticks
-    if ticks > 1 and all(encoder.code == "threshold" for encoder in units.encoders):
+def _unlike(ticks: int, units: SpikingGraph, options: CompileOptions) -> int:
+    """These ticks in which a sample is shown. PlanError: they are several, and all spikes would be the same in all."""
+    lasts = any(layer.potentials is not None for layer in units.layers)
+    if ticks > 1 and not lasts and all(encoder.code == "threshold" for encoder in units.encoders):
         what = f"{ticks} ticks of a sample would be alike: no input has the code rate or stochastic"
         raise PlanError(what, where=str(options.source), remedy="show it in one tick, or use such a code")
     return ticks
@@ -197,7 +198,7 @@ def _onto_cores(network: _Network, options: CompileOptions, before: Mapping[str,
     """The stages from units to the plan; `before` are the texts of the levels before them."""
     units = network.units
     _check("units", ir_spiking.rules(units))
-    mapped = map_onto_cores(units, *cut_layers(units))
+    mapped = map_onto_cores(units, *cut_layers(units), network.ticks)
     flow = traffic(mapped.graph, np.ones((len(mapped.graph.cores), NEURONS)))
     places = place(flow)
     mapped = replace(mapped, graph=placed(mapped.graph, places))

@@ -5,7 +5,12 @@ Spikes enter by encoders and are counted by a decoder. In between, unit k at pla
     Σ_{c,r,s} w[k,c,r,s] · x[c, p·stride + r·dilation − pad, q·stride + s·dilation − pad] ≥ threshold[k]
 
 with w in {−1, 0, 1} and x the spikes of the layers it reads, one after the other, seen as `[channels, height, width]`;
-a dense layer sees them all as channels of one place. Several networks of one make can be one graph, its `members`: a
+a dense layer sees them all as channels of one place. In a layer whose potentials last, the sums of a sample's ticks add
+up, with a gain in each, and a spike sets the potential back:
+
+    v ← v + gain[k] + Σ w · x;   if v ≥ threshold[k]:  a spike, and v ← reset[k]
+
+with v = 0 before a sample's first tick. Several networks of one make can be one graph, its `members`: a
 layer has their channels one after the other, in groups of their own, and the decoder counts the spikes of all.
 
 Rules, checked by `rules`:
@@ -13,11 +18,12 @@ U1 every layer reads encoders or layers before it, as many spikes as it sees; of
 U2 names are unique.
 U3 weights are −1, 0 or 1, one for every tap of every unit, and there is a threshold for every channel.
 U4 the decoder reads one layer, and has a row for each class.
+U5 potentials that last have a gain and a reset for every channel, and thresholds above 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import TypeAlias
@@ -45,7 +51,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Spikes of the network's input by a code; the `threshold` is of the code of that name."""
+    """Spikes of the network's input by a code; the `threshold` is of the codes `threshold` and `given`."""
 
     name: str
     input: str
@@ -83,6 +89,24 @@ def reordered(parts: tuple[Read, ...], order: NDArray[np.int64]) -> tuple[Read, 
 
 
 @dataclass(frozen=True, slots=True)
+class Potentials:
+    """What potentials that last gain in every tick, and what a spike sets them to."""
+
+    gain_bytes: bytes
+    reset_bytes: bytes
+
+    @property
+    def gains(self) -> NDArray[np.int32]:
+        """`[channels]`."""
+        return np.frombuffer(self.gain_bytes, np.int32)
+
+    @property
+    def resets(self) -> NDArray[np.int32]:
+        """`[channels]`."""
+        return np.frombuffer(self.reset_bytes, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
 class Units:
     """A layer. Arrays are bytes, as a value must not change; the properties show them."""
 
@@ -98,6 +122,8 @@ class Units:
     weight_bytes: bytes
     threshold_bytes: bytes
     origin: Origin = field(compare=False, repr=False)
+    potentials: Potentials | None = None
+    """None: units decide anew in every tick."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -177,6 +203,20 @@ def evaluate(graph: SpikingGraph, inputs: Mapping[str, NDArray[np.float32]]) -> 
 
     Spikes of an encoder with another code than `threshold` are given under its own name.
     """
+    (spikes,) = evaluate_ticks(graph, [inputs])
+    return spikes
+
+
+def evaluate_ticks(graph: SpikingGraph, ticks: Sequence[Mapping[str, NDArray[np.float32]]]) -> list[dict[str, Spikes]]:
+    """The same for each tick in which samples are shown, from the first on."""
+    lasting: dict[str, NDArray[np.int64]] = {}
+    return [_tick(graph, inputs, lasting) for inputs in ticks]
+
+
+def _tick(
+    graph: SpikingGraph, inputs: Mapping[str, NDArray[np.float32]], lasting: dict[str, NDArray[np.int64]]
+) -> dict[str, Spikes]:
+    """One tick's spikes; `lasting` holds potentials that last, and is brought up to date."""
     spikes: dict[str, Spikes] = {}
     for encoder in graph.encoders:
         if encoder.code == "threshold":
@@ -189,8 +229,18 @@ def evaluate(graph: SpikingGraph, inputs: Mapping[str, NDArray[np.float32]]) -> 
         flat = np.concatenate(
             [given.reshape(len(given), -1)[:, read.begin : read.end] for given, read in parts], axis=1
         )
-        spikes[layer.name] = _sums(layer, flat.reshape(-1, *layer.seen)) >= layer.thresholds[:, None, None]
+        sums = _sums(layer, flat.reshape(-1, *layer.seen))
+        if layer.potentials is None:
+            spikes[layer.name] = sums >= _of_channels(layer.thresholds)
+            continue
+        potentials = lasting.get(layer.name, np.int64(0)) + sums + _of_channels(layer.potentials.gains)
+        spikes[layer.name] = potentials >= _of_channels(layer.thresholds)
+        lasting[layer.name] = np.where(spikes[layer.name], _of_channels(layer.potentials.resets), potentials)
     return spikes
+
+
+def _of_channels(numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+    return numbers.astype(np.int64)[:, None, None]
 
 
 def scores(decoder: Decoder, spikes: Spikes) -> NDArray[np.float64]:
@@ -241,10 +291,20 @@ def rules(graph: SpikingGraph) -> Iterator[str]:
             yield f"U3: {layer.name} has other weights than −1, 0 and 1 for each of its taps"
         if len(layer.threshold_bytes) != 4 * layer.shape[0]:
             yield f"U3: {layer.name} has not one threshold a channel"
+        yield from _broken_potentials(layer)
     if graph.decoder.layer not in shapes:
         yield f"U4: the decoder reads {graph.decoder.layer}, which is not there"
     elif graph.decoder.matrix.shape[1] != prod(shapes[graph.decoder.layer]):
         yield f"U4: the decoder reads {graph.decoder.matrix.shape[1]} spikes of {graph.decoder.layer}"
+
+
+def _broken_potentials(layer: Units) -> Iterator[str]:
+    if layer.potentials is None:
+        return
+    if {len(layer.potentials.gain_bytes), len(layer.potentials.reset_bytes)} != {4 * layer.shape[0]}:
+        yield f"U5: potentials of {layer.name} have not one gain and one reset a channel"
+    if layer.thresholds.min() < 1:
+        yield f"U5: potentials of {layer.name} reach a threshold by themselves"
 
 
 def _code_text(encoder: Encoder) -> str:
@@ -262,6 +322,7 @@ def text(graph: SpikingGraph) -> str:
         window = layer.window
         seen = f"window {list(window.kernel)} stride {list(window.stride)} pad {list(window.pad)}"
         groups = f" groups {window.groups}" if window.groups > 1 else ""
+        groups += ", lasts" if layer.potentials else ""
         least, most = layer.thresholds.min(), layer.thresholds.max()
         rows.append(
             (layer.name, f"{' + '.join(layer.inputs)}: {seen}{groups}", str(list(layer.shape)), f"{least} … {most}")

@@ -35,7 +35,7 @@ class Facts:
 
 
 def assemble(units: SpikingGraph, mapped: Mapped, facts: Facts) -> tuple[CorePlan, dict[str, bytes]]:
-    """The plan and its files. Another sample may follow in every tick, as units remember nothing."""
+    """The plan and its files."""
     origins = Counter(core.origin for core in mapped.graph.cores)
     labels = [given.name for given in facts.inputs if given.classes]
     plan = CorePlan(
@@ -66,6 +66,7 @@ def assemble(units: SpikingGraph, mapped: Mapped, facts: Facts) -> tuple[CorePla
                 origins[layer.name],
                 origins[splitter_of(layer.name)],
                 mapped.ticks[number],
+                layer.potentials is not None,
             )
             for number, layer in enumerate(units.layers)
         ),

@@ -1,8 +1,6 @@
 """Which axon, which neuron, which target? Tiles become cores, and spikes that go to many axons get neurons enough.
 
-A unit is a neuron that forgets: its leak is −threshold, so that the potential is at least 0 where the sum of weights
-reaches the threshold, and the neuron fires and is reset to 0; below 0, it is set to 0 as well. A new sample can follow
-in every tick. Axons of type 0 excite and those of type 1 inhibit.
+A unit is a neuron (`neurons.py`); axons of type 0 excite and those of type 1 inhibit.
 
 A neuron's spike goes to one axon only. A unit whose spikes must reach several has as many equal neurons in its core
 while there is room; where there is none, one neuron excites an axon of a splitter, whose neurons pass the spike on.
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainc.ir.spiking import SpikingGraph, Units
+from brainc.truenorth.neurons import SPLITTER, check_potentials, neurons_of
 from brainc.truenorth.tiling import Tile, axons_of, inputs_of, outputs_of, synapses_of
 from brainlang.diagnostics import Report
 from brainrun.truenorth.graph import (
@@ -33,7 +32,7 @@ from brainrun.truenorth.graph import (
     core,
     output_target,
 )
-from brainrun.truenorth.limits import AXONS, DELAYS, GREATEST_WEIGHT, NEURONS
+from brainrun.truenorth.limits import AXONS, DELAYS, NEURONS
 
 Indices: TypeAlias = NDArray[np.int64]
 Target: TypeAlias = tuple[int, int]
@@ -41,8 +40,6 @@ Target: TypeAlias = tuple[int, int]
 
 EXCITES, INHIBITS = 0, 1
 """The types of axons."""
-
-SPLITTER = Neuron(weights=(1, 0, 0, 0), threshold=1, saturates_at_floor=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +66,21 @@ class Mapped:
     """Ticks from a sample's first to the one in which its output spikes leave."""
 
 
-def unit(threshold: int) -> Neuron:
-    """The neuron that fires where the sum of weights is at least the threshold, and remembers nothing.
-
-    A sum is one of −256 … 256, which is more than a leak can take: beyond it the unit needs all 256 spikes, where a
-    potential of 0 is no spike and remembers nothing either, or it fires always or never, whatever comes.
-    """
-    if abs(threshold) <= GREATEST_WEIGHT:
-        return Neuron(weights=(1, -1, 0, 0), threshold=0, leak=-threshold, saturates_at_floor=True)
-    if threshold == AXONS:
-        return Neuron(weights=(1, -1, 0, 0), threshold=1, leak=1 - threshold, saturates_at_floor=True)
-    return Neuron(weights=(0, 0, 0, 0), threshold=int(threshold > 0), saturates_at_floor=True)
-
-
 def splitter_of(layer: str) -> str:
     """What a core says that it serves, if it passes a layer's spikes on."""
     return f"splitter of {layer}"
 
 
-def map_onto_cores(graph: SpikingGraph, tiles: Mapping[str, tuple[Tile, ...]], needs: Mapping[str, Indices]) -> Mapped:
-    """Cores, unplaced (in reading order). BrainError: a layer that reads one too many ticks before it."""
+def map_onto_cores(
+    graph: SpikingGraph, tiles: Mapping[str, tuple[Tile, ...]], needs: Mapping[str, Indices], period: int = 1
+) -> Mapped:
+    """Cores, unplaced (in reading order), for samples that are shown for `period` ticks.
+
+    BrainError: a layer that reads one too many ticks before it, or potentials that a neuron does not hold.
+    """
+    check_potentials(graph, period)
     ticks = _ticks(graph, tiles, needs)
-    return _Mapper(graph, tiles, needs, ticks).map()
+    return _Mapper(graph, tiles, needs, ticks, period).map()
 
 
 def _ticks(graph: SpikingGraph, tiles: Mapping[str, tuple[Tile, ...]], needs: Mapping[str, Indices]) -> dict[str, int]:
@@ -129,11 +119,13 @@ class _Mapper:
         tiles: Mapping[str, tuple[Tile, ...]],
         needs: Mapping[str, Indices],
         ticks: Mapping[str, int],
+        period: int,
     ) -> None:
         self.graph = graph
         self.tiles = tiles
         self.needs = needs
         self.ticks = ticks
+        self.period = period
         self.kinds: dict[Neuron, int] = {}
         self.cores: list[Core | None] = []
         shapes = graph.shapes()
@@ -207,7 +199,7 @@ class _Mapper:
     def _build(self, layer: Units) -> None:
         targets = self._targets(layer)
         splitter = _Splitter(layer.name, self._kind(SPLITTER))
-        kinds = np.array([self._kind(unit(int(threshold))) for threshold in layer.thresholds])
+        kinds = np.array([self._kind(neuron) for neuron in neurons_of(layer, self.period)])
         for number, tile in enumerate(self.tiles[layer.name]):
             units = outputs_of(layer, tile)
             synapses = synapses_of(layer, tile)

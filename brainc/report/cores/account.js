@@ -47,7 +47,7 @@ function drawLayers() {
     const every = layer.cores + layer.splitters;
     const own = facts.cores.map((core, number) => [core, number]).filter(([core]) => core[2] === at);
     const sum = (of) => own.reduce((total, [, number]) => total + of[number], 0);
-    const row = [layer.name, layer.inputs.join(", "), tipped(html("span", {}, count(layer.units)), () => shape(layer.shape)), count(layer.fanIn), String(layer.tick), count(layer.cores), layer.splitters ? count(layer.splitters) : "–",
+    const row = [layer.name, layer.inputs.join(", "), tipped(html("span", {}, count(layer.units)), () => shape(layer.shape)), count(layer.fanIn), layer.lasts ? `${layer.tick}, lasts` : String(layer.tick), count(layer.cores), layer.splitters ? count(layer.splitters) : "–",
       meter(layer.axons / every, axons), meter(layer.neurons / every, neurons), percent(layer.density)];
     if (facts.run) row.push(short(sum(facts.run.coreSpikes)), short(sum(facts.run.coreEvents)));
     return row;

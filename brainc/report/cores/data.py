@@ -17,7 +17,7 @@ def core_report_json(report: CoreReport, run: RoleActivity | None = None) -> str
     - `totals`: `cores` that compute, `splitters` that pass spikes on, `axons`, `neurons` and `synapses` in use, and
       `density`, synapses a crossing of the axons and neurons in use, core by core.
     - `layers`: of each, `name`, `inputs`, `output_shape`, `fan_in`, `tick` (in which it fires, counted from the
-      sample's first), and the same as in `totals`.
+      sample's first), `lasts` (whether its potentials do, through a sample's ticks), and the same as in `totals`.
     - `cores`: of each, in the order of their numbers, `x`, `y`, `layer`, `is_splitter`, `axons`, `neurons`, `synapses`,
       `targets` (pairs of a core and the number of neurons that send there), `outputs` (neurons that send off the
       board), and, of a run, `spikes` and `synaptic_events`, a sample.
@@ -47,6 +47,7 @@ def core_report_json(report: CoreReport, run: RoleActivity | None = None) -> str
                 "output_shape": list(layer.shape),
                 "fan_in": layer.fan_in,
                 "tick": layer.tick,
+                "lasts": layer.lasts,
                 **_totals(part),
             }
             for layer, part in report.layers

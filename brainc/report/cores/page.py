@@ -78,6 +78,7 @@ def core_page_facts(report: CoreReport, made_by: str, run: RoleActivity | None =
                 "units": units_of(layer),
                 "fanIn": layer.fan_in,
                 "tick": layer.tick,
+                "lasts": layer.lasts,
                 "cores": part.cores,
                 "splitters": part.splitters,
                 "axons": part.axons,

@@ -74,6 +74,10 @@ def _layers(report: CoreReport) -> Iterator[str]:
     yield from table("LAYERS", header, rows, "<>>>>>>>>")
     yield f"  Axons and neurons: the mean over the cores, of {AXONS} and {NEURONS}. Density: synapses a crossing of the"
     yield "  axons and neurons in use. Splitters pass the spikes of their layer on to more axons."
+    lasting = [printable(layer.name) for layer, _ in report.layers if layer.lasts]
+    if lasting:
+        for line in wrap(f"Potentials last through a sample's ticks in {', '.join(lasting)}.", COLUMNS - 4):
+            yield f"  {line}"
 
 
 def _fullness(part: Totals) -> tuple[str, str, str]:

@@ -30,16 +30,17 @@ def finite(given: Any, what: str) -> NDArray[np.float64]:
     return values
 
 
-def of_channels(thresholds: NDArray[np.float64], shape: Shaped) -> NDArray[np.float64]:
-    """One threshold a channel."""
+def of_channels(given: Any, what: str, shape: Shaped) -> NDArray[np.float64]:
+    """The numbers of a field, one a channel."""
+    numbers = finite(given, what)
     channels = three(shape)[0]
-    if thresholds.size == 1:
-        return np.full(channels, thresholds.flat[0])
-    if thresholds.shape != shape:
-        raise Refused(f"its threshold is {list(thresholds.shape)}, and it sees {list(shape)}", "make them agree")
-    by_channel = thresholds.reshape(channels, -1)
+    if numbers.size == 1:
+        return np.full(channels, numbers.flat[0])
+    if numbers.shape != shape:
+        raise Refused(f"its {what} is {list(numbers.shape)}, and it sees {list(shape)}", "make them agree")
+    by_channel = numbers.reshape(channels, -1)
     if (by_channel != by_channel[:, :1]).any():
-        raise Refused("thresholds differ within a channel", "use one for all places of a channel")
+        raise Refused(f"its {what} differs within a channel", "use one for all places of a channel")
     return by_channel[:, 0]
 
 

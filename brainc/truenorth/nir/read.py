@@ -1,8 +1,9 @@
 """Which spiking graph is a NIR graph? Thresholds are units, sums before them their weights, and the last sums scores.
 
 An Input with a `Threshold` behind it is numbers, of which an encoder makes spikes; one that anything else reads is
-spikes already, 0 and 1. A node that several edges lead to takes the sum. A node that is refused is refused once, and
-nothing is said of those behind it.
+spikes already, 0 and 1, tick by tick where a sample has several. An `IF` is units whose potentials last: a tick is one
+step of the graph's time, in which the nodes follow each other in the order of edges. A node that several edges lead to
+takes the sum. A node that is refused is refused once, and nothing is said of those behind it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from brainc.truenorth.nir.fields import (
 )
 from brainc.truenorth.nir.refusals import MEANS, OTHERS, Refused
 from brainc.truenorth.nir.signals import Numbers, Shaped, Signal, Spikes, Sums, Term, added, as_sums, three
-from brainc.truenorth.nir.whole import whole_sums
+from brainc.truenorth.nir.whole import Lasting, WholeSums, lasting_sums, whole_sums
 from brainlang.diagnostics import Report
 from brainlang.source import Source, Span
+from brainrun.plan.cores import Code
 
 _ALREADY_SPIKES = 0.5
 """The threshold of an encoder of 0 and 1."""
@@ -47,19 +49,20 @@ class Imported:
     scores: str
 
 
-def imported(name: str, graph: Any, path: str) -> Imported:
-    """The spiking graph of a `nir.NIRGraph`; `path` is for messages.
+def imported(name: str, graph: Any, path: str, ticks: int = 1) -> Imported:
+    """The spiking graph of a `nir.NIRGraph` that sees each sample for so many ticks; `path` is for messages.
 
     BrainError: what has no counterpart, each node with the remedy.
     """
-    return _Reader(name, graph, path).read()
+    return _Reader(name, graph, path, ticks).read()
 
 
 class _Reader:
     """Goes through the nodes in the order of edges; holds what each gives, and what has been found."""
 
-    def __init__(self, name: str, graph: Any, path: str) -> None:
+    def __init__(self, name: str, graph: Any, path: str, ticks: int) -> None:
         self.name = name
+        self.ticks = ticks
         self.report = Report()
         self.edges: list[tuple[str, str]] = list(graph.edges)
         self.nodes: dict[str, Any] = dict(graph.nodes)
@@ -87,8 +90,10 @@ class _Reader:
             self.report.stop(self.whole_file, f"the graph has {count} Outputs", "keep one: what the network decides by")
         ((output, decoder),) = self.decoders.items()
         units = SpikingGraph(self.name, tuple(self.encoders.values()), tuple(self.layers), decoder)
-        read = {encoder.input for encoder in units.encoders}
-        inputs = tuple((name, shape_of(self.nodes[name].input_type["input"])) for name in sorted(read))
+        ticks = {encoder.input: (self.ticks,) if encoder.code == "given" else () for encoder in units.encoders}
+        inputs = tuple(
+            (name, (*ticks[name], *shape_of(self.nodes[name].input_type["input"]))) for name in sorted(ticks)
+        )
         return Imported(units, inputs, output)
 
     def _order(self) -> list[str]:
@@ -105,7 +110,7 @@ class _Reader:
             circle = [source for source, _ in networkx.find_cycle(drawn)]
             self.report.stop(
                 self.spans[circle[0]],
-                f"{' → '.join([*circle, circle[0]])} is a circle, and units of brainc remember nothing",
+                f"{' → '.join([*circle, circle[0]])} is a circle, and spikes that go back are too late for their tick",
                 "take out the edge that leads back",
             )
 
@@ -125,6 +130,8 @@ class _Reader:
                     raise Refused("an edge leads to it", "take the edge out")
             case "Threshold":
                 self._threshold(name, node, given)
+            case "IF":
+                self._integrate(name, node, self._as_sums(given))
             case "Flatten":
                 self.signals[name] = self._flatten(node, given)
             case "Linear" | "Affine":
@@ -141,19 +148,24 @@ class _Reader:
                 raise Refused(*OTHERS.get(kind, ("nothing of brainc does the same", MEANS)))
 
     def _threshold(self, name: str, node: Any, given: list[Signal]) -> None:
-        thresholds = finite(node.threshold, "threshold")
         if len(given) == 1 and isinstance(given[0], Numbers):
-            self._encode(name, given[0], thresholds)
+            self._encode(name, given[0], finite(node.threshold, "threshold"))
             return
-        signal = self._summed(given)
-        sums = as_sums(signal) if isinstance(signal, Spikes) else signal
+        sums = self._as_sums(given)
+        self._layer(name, sums, whole_sums(sums, of_channels(node.threshold, "threshold", sums.shape)))
+
+    def _integrate(self, name: str, node: Any, sums: Sums) -> None:
+        fields = {"r": node.r, "v_threshold": node.v_threshold, "v_reset": node.v_reset}
+        factors, thresholds, resets = (of_channels(given, what, sums.shape) for what, given in fields.items())
+        if (factors <= 0).any():
+            raise Refused("its r is not above 0", "turn the signs of the weights before it")
+        if (thresholds < 0).any():
+            raise Refused("its v_threshold is below 0, where it fires without spikes", "use one of 0 or more")
+        self._layer(name, sums, lasting_sums(sums, Lasting(factors, thresholds, resets)))
+
+    def _layer(self, name: str, sums: Sums, found: WholeSums | str) -> None:
+        """These units, or why they are none."""
         first = sums.terms[0]
-        if any((term.window, term.seen[1:]) != (first.window, first.seen[1:]) for term in sums.terms):
-            raise Refused(
-                "the sums that it sees are over unlike windows",
-                "give the Conv2d before it one kernel, stride, padding and dilation",
-            )
-        found = whole_sums(sums, of_channels(thresholds, sums.shape))
         if isinstance(found, str):
             raise Refused(found, "train with weights −1, 0 and 1, or round them to few levels")
         window, shape = first.window, three(sums.shape)
@@ -168,6 +180,7 @@ class _Reader:
                 found.weights.tobytes(),
                 found.thresholds.tobytes(),
                 self._origin(name),
+                found.potentials,
             )
         )
         self.signals[name] = Spikes((name,), sums.shape)
@@ -253,6 +266,18 @@ class _Reader:
             raise Refused(f"it sees the sum of unlike shapes, {shapes}", "make them agree")
         return found
 
+    def _as_sums(self, given: list[Signal]) -> Sums:
+        """The sums that units see, all over one window."""
+        signal = self._summed(given)
+        sums = as_sums(signal) if isinstance(signal, Spikes) else signal
+        first = sums.terms[0]
+        if any((term.window, term.seen[1:]) != (first.window, first.seen[1:]) for term in sums.terms):
+            raise Refused(
+                "the sums that it sees are over unlike windows",
+                "give the Conv2d before it one kernel, stride, padding and dilation",
+            )
+        return sums
+
     def _spikes(self, given: list[Signal]) -> Spikes:
         signal = self._summed(given)
         if isinstance(signal, Sums):
@@ -265,7 +290,10 @@ class _Reader:
             name += "_"
         if name not in self.encoders:
             shape = three(numbers.shape)
-            self.encoders[name] = Encoder(name, numbers.input, shape, _ALREADY_SPIKES, self._origin(numbers.input))
+            code: Code = "threshold" if self.ticks == 1 else "given"
+            self.encoders[name] = Encoder(
+                name, numbers.input, shape, _ALREADY_SPIKES, self._origin(numbers.input), code
+            )
         return Spikes((name,), numbers.shape)
 
     def _origin(self, name: str) -> Origin:

@@ -1,4 +1,4 @@
-"""What of NIR has no counterpart among units that decide anew in every tick, and what would help?"""
+"""What of NIR has no counterpart among units on cores, and what would help?"""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ class Refused(Exception):
         super().__init__(what)
 
 
-_LASTS = (
-    "its potential lasts from one tick to the next, and units of brainc decide anew in every tick",
-    "use a Threshold, and train the network with it",
+_DECAYS = (
+    "its potential loses a share of itself in every tick, and a core's leak is one number",
+    "use an IF or a Threshold, and train the network with it",
 )
 
-_INTEGRATES = ("it gives numbers that last, and cores send spikes", "use a Threshold, and train the network with it")
+_INTEGRATES = ("it gives numbers that last, and cores send spikes", "use an IF, or read the spikes before it")
 
 OTHERS: Mapping[str, tuple[str, str]] = {
-    "IF": _LASTS,
-    "LIF": _LASTS,
-    "CubaLIF": _LASTS,
+    "LIF": _DECAYS,
+    "CubaLIF": _DECAYS,
     "I": _INTEGRATES,
     "LI": _INTEGRATES,
     "CubaLI": _INTEGRATES,
@@ -34,5 +33,5 @@ OTHERS: Mapping[str, tuple[str, str]] = {
 }
 """Nodes by their type: why not, and the remedy."""
 
-MEANS = "use Input, Output, Linear, Affine, Conv2d, SumPool2d, AvgPool2d, Flatten and Threshold"
+MEANS = "use Input, Output, Linear, Affine, Conv2d, SumPool2d, AvgPool2d, Flatten, Threshold and IF"
 """What to use instead of a node that nobody has heard of."""

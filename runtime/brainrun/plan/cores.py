@@ -13,12 +13,12 @@ from brainrun.plan.schema import DataSection, File, InputFact, Value
 CORES_FILE, DECODER_FILE = "cores.bin", "decoder.safetensors"
 
 
-Code: TypeAlias = Literal["threshold", "rate", "stochastic"]
+Code: TypeAlias = Literal["threshold", "given", "rate", "stochastic"]
 """How a number becomes spikes; see `truenorth/codes.py`."""
 
 
 class EncoderFact(Value, frozen=True):
-    """Spikes of an input's elements, by a code; the `threshold` is of the code of that name."""
+    """Spikes of an input's elements, by a code; the `threshold` is of the codes `threshold` and `given`."""
 
     name: str
     input: str
@@ -48,6 +48,8 @@ class CoreLayer(Value, frozen=True):
 
     tick: int
     """When its units fire, counted from the spikes of the encoders that they tell of."""
+    lasts: bool
+    """Whether its potentials last from tick to tick: they start again in the tick in which a sample reaches it."""
 
 
 class CorePlan(Value, frozen=True):

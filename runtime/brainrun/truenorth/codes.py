@@ -1,11 +1,13 @@
 """How do numbers become spikes? By a code, in each of the ticks in which a sample is shown.
 
 - `threshold`: a spike in every tick where the number is at least the threshold.
+- `given`: the input has an axis of ticks before all others, and a spike in each where its number is at least the
+  threshold.
 - `rate`: of T ticks, as many have a spike as the number's share of them, rounded (halves up), as evenly as can be.
 - `stochastic`: a spike in each tick with the number as probability. What is drawn depends on the seed, the encoder's
   name, the tick, and the places of the sample in the data and of the element in it, on nothing else.
 
-Numbers below 0 count as 0, and those above 1 as 1.
+To `rate` and `stochastic` numbers below 0 count as 0, and those above 1 as 1.
 """
 
 from __future__ import annotations
@@ -36,6 +38,11 @@ def spikes_of(
         case "threshold":
             fires: NDArray[np.bool_] = values >= np.float32(encoder.threshold)
             return fires
+        case "given":
+            now: NDArray[np.bool_] = values.reshape(len(values), window.ticks, -1)[:, tick] >= np.float32(
+                encoder.threshold
+            )
+            return now
         case "rate":
             counts = np.floor(np.clip(values, 0, 1) * np.float32(window.ticks) + np.float32(0.5)).astype(np.int64)
             spread: NDArray[np.bool_] = (tick + 1) * counts // window.ticks > tick * counts // window.ticks

@@ -1,13 +1,16 @@
 """How does a network on cores run over data? Samples become spikes, go through the cores, and are scored.
 
 A sample is shown for `period` ticks, and the next one follows while its spikes are still under way. Scores are the
-decoder's matrix times the mean of the output spikes that tell of the sample's ticks.
+decoder's matrix times the mean of the output spikes that tell of the sample's ticks. Potentials that last from tick to
+tick start again with each sample, in the tick in which it reaches their layer: spikes do not do that, but who runs the
+cores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -26,7 +29,7 @@ from brainrun.truenorth.file import decoded
 from brainrun.truenorth.gather import gathered, gathered_cores, gathered_raster
 from brainrun.truenorth.graph import CoreGraph, InputPort
 from brainrun.truenorth.share import even_share
-from brainrun.truenorth.simulate import Arrivals, Departures, Outcome, Raster, Simulator
+from brainrun.truenorth.simulate import Arrivals, Outcome, Raster, Simulator, joined, succeeding
 
 _SAMPLES_AT_ONCE = 512
 
@@ -82,6 +85,12 @@ class Runner:
             share = even_share(len(network.graph.cores), world.size, world.rank, where)
         self._post = world.post()
         part = circuit(network.graph, share.cores)
+        origins = [core.origin for core in network.graph.cores]
+        self._lasting = tuple(
+            (layer.tick, np.array([core for core, origin in enumerate(origins) if origin == layer.name]))
+            for layer in network.plan.layers
+            if layer.lasts
+        )
         self._simulator = Simulator(part, threads=threads or len(cores), cores=cores, share=share, post=self._post)
 
     def __enter__(self) -> Runner:
@@ -115,7 +124,7 @@ class Runner:
         first, samples = self._simulator.tick, len(indices)
         arrivals = arrivals_of(self.network, values, indices, first)
         ticks, drawn_ticks = (self._ticks(count) for count in (samples, min(drawn, samples)))
-        outcome, raster = self._run(ticks, drawn_ticks, arrivals)
+        outcome, raster = self._run(samples, drawn_ticks, arrivals)
         fired = np.zeros((samples, self.network.matrix.shape[1]))
         since = outcome.departures.ticks - first - plan.latency
         due = since >= 0
@@ -129,23 +138,29 @@ class Runner:
         plan = self.network.plan
         return samples * plan.period + plan.latency if samples else 0
 
-    def _run(self, ticks: int, drawn: int, arrivals: Arrivals) -> tuple[Outcome, Raster]:
-        """So many ticks, every spike of the first ones drawn."""
-        first = self._simulator.tick
-        begun, raster = self._simulator.draw(drawn, arrivals)
-        rest = self._simulator.run(ticks - drawn, arrivals)
-        departures = Departures(
-            np.concatenate([begun.departures.ticks, rest.departures.ticks]),
-            np.concatenate([begun.departures.pins, rest.departures.pins]),
-        )
-        outcome = Outcome(
-            departures,
-            begun.spikes + rest.spikes,
-            begun.synaptic_events + rest.synaptic_events,
-            begun.seconds + rest.seconds,
-        )
-        raster = gathered_raster(self._world, raster)
-        return gathered(self._world, outcome), Raster(raster.ticks - first, raster.cores, raster.neurons)
+    def _run(self, samples: int, drawn: int, arrivals: Arrivals) -> tuple[Outcome, Raster]:
+        """All ticks of so many samples, every spike of the first ones drawn."""
+        first, outcomes, rasters = self._simulator.tick, [], []
+        starts = self._starts(samples)
+        for begin, end in pairwise(sorted({0, drawn, self._ticks(samples), *starts})):
+            self._simulator.restart(starts.get(begin, np.zeros(0, np.int64)))
+            if begin < drawn:
+                outcome, raster = self._simulator.draw(end - begin, arrivals)
+                rasters.append(raster)
+            else:
+                outcome = self._simulator.run(end - begin, arrivals)
+            outcomes.append(outcome)
+        raster = gathered_raster(self._world, joined(rasters))
+        return gathered(self._world, succeeding(outcomes)), Raster(raster.ticks - first, raster.cores, raster.neurons)
+
+    def _starts(self, samples: int) -> dict[int, NDArray[np.int64]]:
+        """The ticks in which a sample reaches a layer whose potentials last, and the cores of all such layers."""
+        period = self.network.plan.period
+        reached: dict[int, list[NDArray[np.int64]]] = {}
+        for tick, cores in self._lasting:
+            for sample in range(samples):
+                reached.setdefault(sample * period + tick, []).append(cores)
+        return {tick: np.concatenate(cores) for tick, cores in reached.items()}
 
 
 def values_of(plan: CorePlan, dataset: Dataset, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

@@ -147,6 +147,14 @@ class Simulator:
         """The same, with the potentials of neurons `traced`, each a core and a neuron of it, after every tick."""
         return self._run(ticks, arrivals, draw=True, traced=traced)
 
+    def restart(self, cores: NDArray[np.int64]) -> None:
+        """Set the potentials of these cores' neurons to what they begin with; spikes on their way stay.
+
+        They are numbers in the whole network; those of other shares are left out.
+        """
+        own = cores - self._share.first
+        self._tables.restart(own[(own >= 0) & (own < self.circuit.cores)], self.tick)
+
     def potentials(self) -> NDArray[np.int32]:
         """`[cores, neurons]`: the membrane potentials of the share's cores after the last tick."""
         return self._tables.potentials(self.tick)
@@ -193,7 +201,7 @@ class Simulator:
         )
         potentials = np.zeros((ticks, len(traced)), np.int32)
         potentials[:, here] = trace
-        return Watched(outcome, _joined(rasters), potentials)
+        return Watched(outcome, joined(rasters), potentials)
 
     def _place_of(self, core: int, neuron: int) -> tuple[int, int]:
         return self._tables.place_of(core - self._share.first, neuron)
@@ -291,7 +299,19 @@ def _departures(records: Sequence[NDArray[np.int64]]) -> Departures:
     return Departures(every[:, 0], every[:, 1])
 
 
-def _joined(rasters: Sequence[Raster]) -> Raster:
+def succeeding(outcomes: Sequence[Outcome]) -> Outcome:
+    """What came of runs one after the other, one at least."""
+    departures = [outcome.departures for outcome in outcomes]
+    return Outcome(
+        Departures(np.concatenate([one.ticks for one in departures]), np.concatenate([one.pins for one in departures])),
+        sum(outcome.spikes for outcome in outcomes),
+        sum(outcome.synaptic_events for outcome in outcomes),
+        sum(outcome.seconds for outcome in outcomes),
+    )
+
+
+def joined(rasters: Sequence[Raster]) -> Raster:
+    """Rasters of runs one after the other."""
     if not rasters:
         return Raster(*(np.zeros(0, np.int64) for _ in range(3)))
     return Raster(

@@ -84,12 +84,8 @@ class Tables:
         distinct = self.crossbars.reshape(len(firsts), axons, neurons // 8)
         for place, core in enumerate(firsts):
             distinct[place, : circuit.axons] = circuit.crossbar[core]
-        first = circuit.kinds.potential
         self.potentials_16 = aligned(max(1, int(self._narrow.sum())) * neurons, np.int16)
         self.potentials_32 = aligned(max(1, int((~self._narrow).sum())) * neurons, np.int32)
-        for table, which in ((self.potentials_16, self._narrow), (self.potentials_32, ~self._narrow)):
-            if which.any():
-                table[:] = first[circuit.neuron_kinds[which]].reshape(-1)
         self.wakes = aligned(cores, np.int64)
         """From which tick on each core must be computed."""
         self.settled = aligned(cores, np.int64)
@@ -104,6 +100,17 @@ class Tables:
         self.sequence = np.concatenate([sequence(), sequence()[:neurons]])
         self.core_spikes = aligned(cores, np.int64)
         self.core_events = aligned(cores, np.int64)
+        self.restart(np.arange(cores), 0)
+
+    def restart(self, cores: NDArray[np.int64], tick: int) -> None:
+        """Give the neurons of these cores the potentials that they begin with, as of this tick."""
+        circuit = self._circuit
+        rows = self.descriptors.reshape(circuit.cores, Field.WORDS)[:, Field.POTENTIAL]
+        for narrow, table in ((True, self.potentials_16), (False, self.potentials_32)):
+            some = cores[self._narrow[cores] == narrow]
+            table.reshape(-1, circuit.neurons)[rows[some]] = circuit.kinds.potential[circuit.neuron_kinds[some]]
+        self.wakes[cores] = self.settled[cores] = tick
+        self.quiet[cores] = 0
 
     def potentials(self, tick: int) -> NDArray[np.int32]:
         """`[cores, neurons]` before this tick, those of cores that nap included."""

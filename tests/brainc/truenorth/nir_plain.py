@@ -1,6 +1,7 @@
 """What does a NIR graph compute, step by step and node by node? Written from NIR's definitions, as plain as they come.
 
-Nodes that several edges lead to take the sum; `Threshold` is 1 where its input is greater; padding is with zeros.
+Nodes that several edges lead to take the sum; `Threshold` is 1 where its input is greater; padding is with zeros. A
+step of time moves the potential of an `IF` by r times its input.
 """
 
 from __future__ import annotations
@@ -13,16 +14,31 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 
 
-def interpreted(graph: Any, inputs: dict[str, Numbers]) -> dict[str, Numbers]:
-    """What every node gives for one sample; each Input gives what is named like it."""
+def interpreted(
+    graph: Any, inputs: dict[str, Numbers], potentials: dict[str, Numbers] | None = None
+) -> dict[str, Numbers]:
+    """What every node gives for one sample in one step of time; each Input gives what is named like it.
+
+    `potentials` are those of `IF` before the step, 0 where there are none, and then after it.
+    """
     found: dict[str, Numbers] = {}
     while len(found) < len(graph.nodes):
         for name, node in graph.nodes.items():
             sources = [source for source, target in graph.edges if target == name]
             if name not in found and all(source in found for source in sources):
                 given = inputs[name] if not sources else sum(found[source] for source in sources)
-                found[name] = _of_node(node, np.asarray(given, np.float64))
+                if type(node).__name__ == "IF":
+                    found[name] = _fired(name, node, given, {} if potentials is None else potentials)
+                else:
+                    found[name] = _of_node(node, np.asarray(given, np.float64))
     return found
+
+
+def _fired(name: str, node: Any, given: Numbers, potentials: dict[str, Numbers]) -> Numbers:
+    v = potentials.get(name, np.zeros_like(given)) + node.r * given
+    z = v > node.v_threshold
+    potentials[name] = np.where(z, node.v_reset, v)
+    return z.astype(np.float64)
 
 
 def _of_node(node: Any, given: Numbers) -> Numbers:

@@ -202,6 +202,61 @@ def test_graphs_of_others_give_the_same_spikes(seed: int) -> None:
         assert np.array_equal(scores[sample], expected["out"])
 
 
+TICKS = 9
+
+
+def a_lasting_graph(seed: int) -> object:
+    """Potentials that last before and behind units that forget, with biases, resets and factors of their own."""
+    numbers = np.random.default_rng(seed)
+    step = numbers.integers(1, 200, 6) / 64
+    kernels = numbers.integers(-3, 4, (6, 2, 3, 3)) * step[:, None, None, None]
+    first = conv(kernels, padding=(1, 1))
+    first.bias = numbers.integers(-4, 5, 6) * step
+    factor = numbers.choice([0.25, 1.0, 3.0], 6)
+    reset = numbers.choice([-7, -1, 0, 1, 3], 6) * step * factor
+    every = np.ones((6, 6, 6))
+    channels = [one[:, None, None] * every for one in (factor, numbers.uniform(0, 12, 6) * step * factor, reset)]
+    dense = nir.Affine(numbers.integers(-1, 2, (5, 54)) * 0.5, numbers.integers(-2, 3, 5) * 0.5)
+    nodes = {
+        "in": nir.Input(np.array([2, 6, 6])),
+        "a": first,
+        "add": nir.IF(*channels),
+        "sum": nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
+        "fire": nir.Threshold(np.full((6, 3, 3), 1.5)),
+        "flat": nir.Flatten({"input": np.array([6, 3, 3])}, 0, -1),
+        "dense": dense,
+        "vote": nir.IF(np.full(5, 2.0), numbers.uniform(0, 20, 5)),
+        "scores": nir.Affine(numbers.normal(0, 1, (3, 5)), numbers.normal(0, 1, 3)),
+        "out": nir.Output(np.array([3])),
+    }
+    return nir.NIRGraph(nodes, list(pairwise(nodes)), type_check=False)
+
+
+def spike_trains(seed: int) -> np.ndarray:
+    """`[samples, ticks, …]`, some busy and some silent."""
+    numbers = np.random.default_rng(seed)
+    rates = numbers.uniform(0, 0.6, (SAMPLES, 1, 1, 1, 1))
+    return (numbers.random((SAMPLES, TICKS, 2, 6, 6)) < rates).astype(np.float32)
+
+
+@given(seed=some.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_potentials_last_as_nir_says(seed: int) -> None:
+    foreign, trains = a_lasting_graph(seed), spike_trains(seed)
+    found = imported("net", foreign, "net.nir", TICKS)
+    assert list(spiking.rules(found.units)) == []
+    assert found.inputs == (("in", (TICKS, 2, 6, 6)),)
+    (encoder,) = found.units.encoders
+    assert encoder.code == "given"
+    ticks = spiking.evaluate_ticks(found.units, [{encoder.name: trains[:, tick]} for tick in range(TICKS)])
+    for sample in range(SAMPLES):
+        potentials: dict[str, np.ndarray] = {}
+        for tick, spikes in enumerate(ticks):
+            expected = interpreted(foreign, {"in": trains[sample, tick]}, potentials)
+            for name in ("add", "fire", "vote"):
+                assert np.array_equal(spikes[name][sample].reshape(-1), expected[name].reshape(-1)), (name, tick)
+
+
 def chain(*nodes: object, shape: tuple[int, ...] = (4,)) -> object:
     """An Input, these nodes, and an Output, one after the other."""
     named = {"in": nir.Input(np.array(shape)), **{f"n{n}": node for n, node in enumerate(nodes)}}
@@ -221,9 +276,16 @@ WEIGHTS = linear([1, 0, -1, 1], [0, 1, 1, 1])
 @pytest.mark.parametrize(
     ("nodes", "message", "remedy"),
     [
-        ([WEIGHTS, nir.IF(np.ones(2), np.ones(2))], "n1 (IF): its potential lasts from one tick", "use a Threshold"),
-        ([WEIGHTS, nir.LIF(*[np.ones(2)] * 4)], "n1 (LIF): its potential lasts", "use a Threshold"),
-        ([WEIGHTS, nir.LI(*[np.ones(2)] * 3)], "n1 (LI): it gives numbers that last", "use a Threshold"),
+        ([WEIGHTS, nir.LIF(*[np.ones(2)] * 4)], "n1 (LIF): its potential loses a share of itself", "use an IF"),
+        ([WEIGHTS, nir.LI(*[np.ones(2)] * 3)], "n1 (LI): it gives numbers that last", "read the spikes"),
+        ([WEIGHTS, nir.IF(np.zeros(2), np.ones(2))], "n1 (IF): its r is not above 0", "signs of the weights"),
+        ([WEIGHTS, nir.IF(np.ones(2), np.array([1, -1]))], "n1 (IF): its v_threshold is below 0", "0 or more"),
+        ([WEIGHTS, nir.IF(np.ones(3), np.ones(3))], "n1 (IF): its r is [3], and it sees [2]", "agree"),
+        (
+            [nir.Affine(np.array([[1.0, 0, 0, 0]] * 2), np.array([0.0, 0.01])), nir.IF(np.ones(2), np.ones(2))],
+            "n1 (IF): the weights of channel 1 (1), with bias and reset, are not up to 15 times one number",
+            "few levels",
+        ),
         ([WEIGHTS, FIRE, nir.Delay(np.ones(2))], "n2 (Delay): all that a layer reads arrives", "take it out"),
         ([WEIGHTS, nir.Scale(np.ones(2)), FIRE], "n1 (Scale): cores do not multiply", "multiply the weights"),
         (
@@ -285,7 +347,7 @@ def test_a_circle_an_edge_to_nothing_and_no_output_are_refused() -> None:
     nodes = {"in": nir.Input(np.array([4])), "w": WEIGHTS, "back": back, "fire": FIRE}
     circle = [("in", "w"), ("w", "fire"), ("fire", "back"), ("back", "fire")]
     for edges, message in [
-        (circle, "is a circle, and units of brainc remember nothing"),
+        (circle, "is a circle, and spikes that go back are too late for their tick"),
         ([("in", "w"), ("w", "nobody")], "an edge names nobody, which is no node"),
         ([("in", "w"), ("w", "fire"), ("fire", "back")], "the graph has no Outputs"),
         ([("in", "w")], "fire (Threshold): no edge leads to it"),

@@ -22,6 +22,12 @@ def test_a_threshold_is_the_same_in_every_tick() -> None:
     assert np.array_equal(encoded("threshold", values, 3)[:, 0], [[0, 1, 1, 0, 1]] * 3)
 
 
+def test_given_spikes_are_those_of_each_tick_in_turn() -> None:
+    values = np.array([[0.49999, 0.5, 1.0, 0.0, -1.0, 7.0]], np.float32)
+    assert np.array_equal(encoded("given", values, 3)[:, 0], [[0, 1], [1, 0], [0, 1]])
+    assert np.array_equal(encoded("given", values, 1), encoded("threshold", values, 1))
+
+
 @given(value=st.floats(-1, 2, width=32), ticks=st.integers(1, 40))
 def test_a_rate_is_that_share_of_the_ticks_as_evenly_as_can_be(value: float, ticks: int) -> None:
     spikes = encoded("rate", np.array([[value]], np.float32), ticks)[:, 0, 0]

@@ -21,8 +21,8 @@ GOLDEN = Path(__file__).parent / "account.txt"
 def made_up() -> CoreReport:
     """Two layers on three cores, with round numbers."""
     layers = (
-        CoreLayer("features.conv1.spike", ("seen",), (8, 10, 10), 27, 1, 1, 0),
-        CoreLayer("votes.spike", ("features.conv1.spike",), (40, 1, 1), 100, 1, 0, 2),
+        CoreLayer("features.conv1.spike", ("seen",), (8, 10, 10), 27, 1, 1, 0, False),
+        CoreLayer("votes.spike", ("features.conv1.spike",), (40, 1, 1), 100, 1, 0, 2, False),
     )
     parts = (Totals(1, 1, 130, 456, 1200, 60_000), Totals(1, 0, 200, 40, 2000, 8000))
     cores = (
@@ -61,7 +61,7 @@ def test_no_line_is_wider_than_a_hundred_columns(small: Small, with_run: bool) -
 def test_long_names_are_cut_to_the_line() -> None:
     report = made_up()
     (layer, part), *rest = report.layers
-    longer = type(layer)("block." * 60, layer.inputs, layer.shape, layer.fan_in, layer.cores, layer.splitters, 0)
+    longer = type(layer)("block." * 60, layer.inputs, layer.shape, layer.fan_in, layer.cores, layer.splitters, 0, True)
     written = core_terminal_report(replace(report, name="net" * 60, layers=((longer, part), *rest)))
     assert max(map(len, written.splitlines())) <= COLUMNS
 
