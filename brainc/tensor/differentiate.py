@@ -7,7 +7,7 @@ was the same along an axis.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -40,6 +40,33 @@ def differentiate(
     return Backward(tuple(tape.operations), gradients)
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """The gradient of a slice, and where in its source the slice begins."""
+
+    gradient: Value
+    axis: int
+    start: int
+    origin: Origin
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+        return self.start + self.gradient.shape[self.axis]
+
+
+def _rows(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
+    """The fewest rows of pieces that follow each other along one axis without overlapping."""
+    rows: list[list[_Piece]] = []
+    for piece in sorted(pieces, key=lambda piece: (piece.axis, piece.start)):
+        fitting = [row for row in rows if row[0].axis == piece.axis and row[-1].end <= piece.start]
+        if fitting:
+            fitting[0].append(piece)
+        else:
+            rows.append([piece])
+    yield from rows
+
+
 class _Tape:
     """The backward pass while it is being written.
 
@@ -51,6 +78,7 @@ class _Tape:
         self.trained = trained
         self.origin = end
         self.parts: dict[str, list[Value]] = {}
+        self.pieces: dict[str, list[_Piece]] = {}
         self.constants: dict[str, float] = {}
         self.values = {v.name: v for o in forward for v in (*ts.operands_of(o), *ts.results_of(o))}
         self.wanted = set(trained)
@@ -67,6 +95,8 @@ class _Tape:
 
     def in_order(self, names: set[str]) -> list[str]:
         """The parameters that have a gradient, by the place of the last operation that contributes to it."""
+        for name in names:
+            self._settle(name)
         place = {ts.results_of(operation)[0].name: index for index, operation in enumerate(self.operations)}
         return sorted((name for name in names if name in self.parts), key=lambda n: (place[self.parts[n][-1].name], n))
 
@@ -91,6 +121,7 @@ class _Tape:
     def step_back(self, operation: ts.Operation) -> None:
         """Append what carries the gradient of the operation's result to its operands."""
         result = ts.results_of(operation)[0]
+        self._settle(result.name)
         if result.name not in self.wanted or (result.name not in self.parts and result.name not in self.constants):
             return
         self.origin = operation.origin
@@ -114,23 +145,37 @@ class _Tape:
                         self._give(x, ts.Slice(self._gradient_of(x), dy, axis, start, "backward", self.origin))
                     start += x.shape[axis]
             case ts.Slice(source=x, axis=axis, start=start):
-                self._give(x, self._between_zeros(x, self.total(result.name), axis, start))
+                piece = _Piece(self.total(result.name), axis, start, self.origin)
+                self.pieces.setdefault(x.name, []).append(piece)
             case ts.Draw() | ts.PoolGradient() | ts.Update():
                 raise AssertionError(f"{type(operation).__name__} is not part of a forward pass that is differentiated")
             case _:
                 assert_never(operation)
 
-    def _between_zeros(self, x: Value, dy: Value, axis: int, start: int) -> ts.Concatenate:
-        """The gradient by all of x, of which only what begins at `start` counted."""
-        before, after = start, x.shape[axis] - start - dy.shape[axis]
-        parts = [dy]
-        for place, length in ((0, before), (2, after)):
-            if length:
-                shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
-                zeros = Value(self._fresh(x.name), shape, x.samples)
-                self._append(ts.Map(zeros, (), (axes(zeros),), ex.ZERO, "backward", self.origin))
-                parts.insert(place, zeros)
+    def _settle(self, name: str) -> None:
+        """Turn the gradients of slices of a value into gradients of the whole: as few as there can be, as slices that
+        do not overlap are put together."""
+        for row in _rows(self.pieces.pop(name, [])):
+            self.origin = row[-1].origin
+            self._give(self.values[name], self._between_zeros(self.values[name], row))
+
+    def _between_zeros(self, x: Value, row: Sequence[_Piece]) -> ts.Concatenate:
+        """The gradient by all of x, of which only these pieces counted, which follow each other along one axis."""
+        axis, end = row[0].axis, 0
+        parts: list[Value] = []
+        for piece in row:
+            self._zeros(x, axis, piece.start - end, parts)
+            parts.append(piece.gradient)
+            end = piece.end
+        self._zeros(x, axis, x.shape[axis] - end, parts)
         return ts.Concatenate(self._gradient_of(x), tuple(parts), axis, "backward", self.origin)
+
+    def _zeros(self, x: Value, axis: int, length: int, parts: list[Value]) -> None:
+        """Append so many zeros along the axis, where there are any."""
+        if length:
+            zeros = Value(self._fresh(x.name), (*x.shape[:axis], length, *x.shape[axis + 1 :]), x.samples)
+            self._append(ts.Map(zeros, (), (axes(zeros),), ex.ZERO, "backward", self.origin))
+            parts.append(zeros)
 
     def _contraction(self, operation: ts.Contract, dy: Value) -> None:
         """Data first, weights second: the layer below can go on while the weight's gradient is being computed."""

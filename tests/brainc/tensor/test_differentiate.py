@@ -107,6 +107,26 @@ def test_an_operand_given_twice_gets_both_shares() -> None:
     )
 
 
+def test_slices_that_do_not_overlap_give_one_gradient() -> None:
+    """Twelve columns in two rows of pieces along one axis, with zeros in two gaps, and one piece along the other."""
+    text = """
+        input x: f32[3]
+        input t: f32[2]
+        a = x | dense(24) | reshape([2, 12]) | tanh
+        row = slice(a, 0, 1) | reshape([2, 6])
+        y = concat(slice(a, 1, 8, 12), slice(a, 1, 0, 5), slice(a, 1, 3, 9), row, axis=1) | dense(2)
+        loss objective = mean_squared_error(y, t)
+        """
+    program, _ = lowered(text)
+    joined = [o for o in program.train.operations if isinstance(o, ts.Concatenate) and o.phase == "backward"]
+    assert sorted([part.shape[1:] for part in one.operands] for one in joined) == [
+        [(1, 12), (1, 12)],
+        [(2, 3), (2, 6), (2, 3)],
+        [(2, 5), (2, 3), (2, 4)],
+    ]
+    assert_gradients_are_slopes(text)
+
+
 def test_no_gradient_is_made_that_nobody_wants() -> None:
     program, _ = lowered(RESIDUAL)
     made = {value.name for operation in program.train.operations for value in ts.results_of(operation)}
