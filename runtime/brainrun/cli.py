@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from brainrun.allocator import keep_freed_memory
 from brainrun.errors import RunError
 from brainrun.first_death import hold_pipe
 from brainrun.kernels import cache_folder
@@ -47,6 +48,7 @@ exit status: 0 fine, 1 the input is at fault, 2 wrong usage
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    keep_freed_memory()
     if not launched(os.environ):
         # A batch system's SIGTERM ends us as Ctrl-C does, so that nothing is left behind; ranks are their launcher's.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
