@@ -24,7 +24,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,12 +64,11 @@ NETWORKS: Mapping[str, Network] = {
     "mnist_5": Network(HERE / "networks" / "mnist_5.brain", "mnist"),
     "mnist_64": Network(HERE / "networks" / "mnist_64.brain", "mnist"),
     "mnist_drawn_5": Network(HERE / "networks" / "mnist_drawn_5.brain", "mnist", _drawn(1, 4, 16, 64)),
-    "mnist_drawn_30": Network(
-        HERE / "networks" / "mnist_drawn_30.brain",
+    "mnist_drawn_33": Network(
+        HERE / "networks" / "mnist_drawn_33.brain",
         "mnist",
-        (*_drawn(1, 4, 16, 64), *_drawn(1, 4, 16, trainings=4)),
+        (*_drawn(1, 4, 16, 58), *_drawn(1, 4, 14, trainings=4)),
     ),
-    "mnist_drawn_128": Network(HERE / "networks" / "mnist_drawn_128.brain", "mnist", _drawn(1, 4, 15)),
     "fashion_spikes": Network(HERE.parent / "examples" / "fashion_spikes.brain", "fashion"),
     "fashion_chip": Network(HERE / "networks" / "fashion_chip.brain", "fashion"),
 }
@@ -103,15 +101,17 @@ def measured(network: str, data: Path, kept: Path, folder: Path) -> Iterator[Fou
         drawn = () if ensemble.drawn is None else ("--ensemble", str(ensemble.drawn))
         _run("brainc", "compile", source, *data_dir, "--target", "truenorth", *taken, *drawn, "-o", cores)
         expected = np.mean(scores[: ensemble.trainings], axis=0).argmax(axis=1)
-        decided = _scores(cores, folder).argmax(axis=1)
-        facts = _facts(cores, folder)
+        report = folder / "cores.json"
+        decided = _scores(cores, folder, "--json", report).argmax(axis=1)
+        facts = json.loads(report.read_text(encoding="utf-8"))
+        (counted,) = facts["roles"].values()
         yield Found(
             ensemble.of(network),
             float(np.mean(expected == labels)),
             float(np.mean(decided == labels)),
             len(labels),
             int(np.count_nonzero(expected == decided)),
-            {**facts["roles"]["test"], "cores": facts["cores"], "latency": facts["latency_ticks"]},
+            {**counted, "cores": facts["cores"], "latency": facts["latency_ticks"]},
         )
 
 
@@ -133,14 +133,6 @@ def _scores(plan: Path, folder: Path, *words: str | Path) -> NDArray[np.float32]
     _run("brainrun", plan, "--mode", "predict", *words, "--run-dir", results, "--quiet")
     scores: NDArray[np.float32] = np.load(results / "logits.npy")
     return scores
-
-
-def _facts(plan: Path, folder: Path) -> Mapping[str, Any]:
-    """What `--json` tells of the cores' run through the test data."""
-    report = folder / f"{plan.stem}.json"
-    _run("brainrun", plan, "--mode", "eval", "--json", report, "--quiet")
-    facts: Mapping[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    return facts
 
 
 def _run(program: str, *words: str | Path) -> None:

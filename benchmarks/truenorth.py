@@ -1,7 +1,7 @@
 """How fast are neurosynaptic cores simulated? A full chip, a sweep of firing rates, one of sizes, and a board of chips.
 
     python benchmarks/truenorth.py [--sweeps chip rates cores board] [--rounds 5] [--seconds 1]
-                                   [--results FILE] [--write docs/truenorth.md]
+                                   [--results FILE] [--write docs/truenorth.md] [--plot docs/truenorth_rates.svg]
 
 The networks are random: each neuron has 128 synapses on average, of weights 1 and -1 in equal parts, and sends its
 spikes to an axon of any core, 1 to 15 ticks later. A leak of 1 and a threshold of 1,000 ÷ rate make it fire, each
@@ -10,9 +10,9 @@ neuron from a phase of its own; at 0 Hz there is no leak. Thresholds may have ra
 take little memory; crossbars, potentials and targets are each core's own.
 
 Prints Markdown tables with ticks/s as the median and the best over the rounds; the mean rate and the synaptic events
-(active axons × the synapses on them) are counted, not set. `--write` puts them into the page's place of each sweep.
-Results are kept in `--results` as they come: what is there is not measured again. Run it on a machine that does nothing
-else.
+(active axons × the synapses on them) are counted, not set. `--write` puts them into the page's place of each sweep, and
+`--plot` draws the sweep of rates (with the extra `plots`). Results are kept in `--results` as they come: what is there
+is not measured again. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -162,6 +162,30 @@ def table(cases: Sequence[Case], results: Mapping[Case, Result]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def plot(path: Path, results: Mapping[Case, Result]) -> None:
+    """Draw milliseconds a tick by mean rate, both by powers of ten. SystemExit: there is nothing to draw it with."""
+    try:
+        import matplotlib
+    except ImportError:
+        raise SystemExit("--plot needs matplotlib, which is not installed: pip install 'brainc[plots]'") from None
+    from matplotlib.figure import Figure
+
+    matplotlib.rcParams.update({"svg.hashsalt": "brainc", "svg.fonttype": "none", "font.family": "sans-serif"})
+    found = [results[case] for case in SWEEPS["rates"] if case in results]
+    silent = [1e3 / result.ticks_per_second for result in found if not result.rate]
+    busy = [(result.rate, 1e3 / result.ticks_per_second) for result in found if result.rate]
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.loglog(*zip(*busy, strict=True), marker="o", color="#1f6fb2", label="a chip of 4,096 cores, simulated")
+    for milliseconds in silent:
+        axes.axhline(milliseconds, color="#1f6fb2", linestyle=":", label="the same at 0 Hz")
+    axes.axhline(1e3 * SECONDS_PER_TICK, color="#666666", linestyle="--", label="the chip itself")
+    axes.set(xlabel="mean rate of the neurons, Hz", ylabel="ms a tick")
+    axes.grid(visible=True, which="major", color="#dddddd")
+    axes.legend(frameon=False)
+    figure.savefig(path, format="svg", metadata={"Date": None})
+
+
 def kept(path: Path) -> dict[Case, Result]:
     """What the file has."""
     if not path.exists():
@@ -203,6 +227,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.write is not None:
             page = asked.write.read_text(encoding="utf-8")
             asked.write.write_text(placed(page, f"speed of {sweep}", text), encoding="utf-8")
+    if asked.plot is not None:
+        plot(asked.plot, results)
     return 0
 
 
@@ -213,6 +239,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=1.0, help="a round, about")
     parser.add_argument("--results", type=Path, metavar="FILE", default=Path("truenorth.json"))
     parser.add_argument("--write", type=Path, metavar="PAGE")
+    parser.add_argument("--plot", type=Path, metavar="SVG")
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,25 @@ def test_a_network_fires_about_as_often_as_asked_and_reaches_128_neurons_a_spike
     (_, result), *_ = measured([Case(16, 50.0, 0, 1)], rounds=2, seconds=0.2)
     assert result.rate == pytest.approx(50, rel=0.2)
     assert result.events / (result.rate / 1000) == pytest.approx(128, rel=0.05)
+
+
+def test_the_rates_are_drawn_from_what_was_kept(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="curves need the optional extra `plots`")
+    results = {
+        case: truenorth.Result(2000.0 / (1 + case.rate), 1.0, case.rate, 1.0, 0.1) for case in truenorth.SWEEPS["rates"]
+    }
+    for name in ("one.svg", "two.svg"):
+        truenorth.plot(tmp_path / name, results)
+    drawn = (tmp_path / "one.svg").read_text()
+    assert drawn == (tmp_path / "two.svg").read_text()
+    assert "mean rate of the neurons, Hz" in drawn
+    assert "the chip itself" in drawn
+
+
+def test_without_matplotlib_the_command_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SystemExit, match=r"pip install 'brainc\[plots\]'"):
+        truenorth.plot(tmp_path / "no.svg", {})
 
 
 def test_what_is_measured_is_kept_and_written(
