@@ -158,6 +158,8 @@ def _add_compile(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     _add_drawing(parser)
     shown = "ticks in which a sample is shown to the cores (what the file says)"
     parser.add_argument("--ticks", metavar="T", type=_count, help=shown)
+    left = "place cores by the spikes that a run of them left: brainrun --mode eval PLAN --run-dir RUN (all fire alike)"
+    parser.add_argument("--run", metavar="RUN", type=Path, help=left)
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where data files are (the source's folder)")
     levels = list(dict.fromkeys(level for of_target in LEVELS.values() for level in of_target))
     parser.add_argument(

@@ -20,7 +20,7 @@ FINE, AT_FAULT = 0, 1
 
 FOR_ONE_TARGET: Mapping[str, Mapping[str, str]] = {
     "cpu": {"--data": "data", "--model": "model", "--ranks": "ranks", "--reduce": "reduce", "--machine": "machine"},
-    "truenorth": {"--from": "weights", "--ensemble": "ensemble", "--seed": "seed", "--ticks": "ticks"},
+    "truenorth": {"--from": "weights", "--ensemble": "ensemble", "--seed": "seed", "--ticks": "ticks", "--run": "run"},
 }
 """What `brainc compile` can be told of one target only, and where `CompileOptions` has it."""
 
@@ -107,6 +107,7 @@ def compile_source(given: argparse.Namespace) -> int:
         ensemble=given.ensemble,
         seed=given.seed,
         ticks=given.ticks,
+        run=given.run,
         settings=tuple(given.settings),
         data_dir=given.data_dir,
         show=tuple(given.show),
@@ -259,7 +260,7 @@ def _core_reports(given: argparse.Namespace) -> tuple[Callable[[], str], Callabl
     plan, files = read_core_plan(given.plan)
     graph = decoded(files[CORES_FILE], f"{given.plan}/{CORES_FILE}")
     # Of several data sets, the test set comes last.
-    run = None if given.run is None else read_activity(given.run, plan, len(graph.cores)).roles[-1]
+    run = None if given.run is None else read_activity(given.run, len(graph.cores), plan).roles[-1]
     report = core_report(plan, graph, run)
     return (
         lambda: core_html_report(report, plan.made_by, run),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import assert_never
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from brainc import __version__
 from brainc.codegen.assemble import Assembled, Facts, Ranks, assemble, build_ranks
@@ -54,6 +56,8 @@ from brainrun.plan.rules import broken_rules
 from brainrun.plan.schema import Choice, DataSection, Field, InputFact, NpzSource, Plan
 from brainrun.plan.store import with_files, write_plan
 from brainrun.processor import this_processor
+from brainrun.truenorth.activity import read_activity
+from brainrun.truenorth.graph import CoreGraph, used_neurons
 from brainrun.truenorth.limits import NEURONS
 from brainrun.truenorth.rules import broken_rules as core_violations
 from brainrun.truenorth.text import text as cores_text
@@ -199,8 +203,9 @@ def _onto_cores(network: _Network, options: CompileOptions, before: Mapping[str,
     units = network.units
     _check("units", ir_spiking.rules(units))
     mapped = map_onto_cores(units, *cut_layers(units), network.ticks)
-    flow = traffic(mapped.graph, np.ones((len(mapped.graph.cores), NEURONS)))
-    places = place(flow)
+    alike = np.ones((len(mapped.graph.cores), NEURONS))
+    flow = traffic(mapped.graph, alike)
+    places = place(flow if options.run is None else traffic(mapped.graph, alike * _rates(options.run, mapped.graph)))
     mapped = replace(mapped, graph=placed(mapped.graph, places))
     _check("cores", (str(violation) for violation in core_violations(mapped.graph)))
     facts = CoreFacts(
@@ -223,6 +228,18 @@ def _onto_cores(network: _Network, options: CompileOptions, before: Mapping[str,
         "cores": lambda: cores_text(mapped.graph),
     }
     return OnCores(plan, files, tuple((level, shown[level]()) for level in options.show))
+
+
+def _rates(run: Path, graph: CoreGraph) -> NDArray[np.float64]:
+    """`[cores, 1]`: spikes a neuron and tick in a run, or a thousandth of the mean where there were fewer.
+
+    RunError: the run left nothing of it, or is of other cores.
+    """
+    roles = read_activity(run, len(graph.cores)).roles
+    neurons = np.array([max(1, used_neurons([core])) for core in graph.cores])
+    rates = np.sum([role.core_spikes for role in roles], axis=0) / sum(role.ticks for role in roles) / neurons
+    found: NDArray[np.float64] = np.maximum(rates, max(1e-3 * rates.mean(), 1e-9))[:, None]
+    return found
 
 
 def compile_program(program: Program, options: CompileOptions) -> Compiled:

@@ -29,7 +29,8 @@ class CompileOptions:
 
     For neurosynaptic cores: `weights` go onto them (none: as training would start), those of several files as networks
     that decide together; where those are probabilities, `ensemble` networks are drawn of each by `seed`; a sample is
-    shown in so many `ticks` (None: what the file says).
+    shown in so many `ticks` (None: what the file says); cores stand where the spikes of a `run` of them travel few
+    steps (None: where those of neurons would that fire alike).
     """
 
     source: Path
@@ -44,6 +45,7 @@ class CompileOptions:
     ensemble: int | None = None
     seed: int | None = None
     ticks: int | None = None
+    run: Path | None = None
     settings: tuple[tuple[str, str], ...] = ()
     data_dir: Path | None = None
     show: tuple[str, ...] = ()

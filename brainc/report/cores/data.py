@@ -25,7 +25,7 @@ def core_report_json(report: CoreReport, run: RoleActivity | None = None) -> str
     - `energy`, in joules a sample by a model: `idle`; of a run `synaptic_events` and `total`; and `float`, the layers
       as they were written, of each machine `name`, `joules` and `source`, for `multiply_adds` products.
     - `run`, where one is given: `role`, `samples`, `right` (the share of right decisions, or null), and a sample's
-      `ticks`, `spikes` and `synaptic_events`.
+      `ticks`, `spikes`, `synaptic_events` and `hops` (steps of these spikes, `in_order` and as `placed`).
     """
     energy: dict[str, Any] = {"idle": report.idle_joules}
     if report.activity is not None:
@@ -64,6 +64,7 @@ def core_report_json(report: CoreReport, run: RoleActivity | None = None) -> str
             "ticks": report.activity.ticks,
             "spikes": report.activity.spikes,
             "synaptic_events": report.activity.events,
+            "hops": {"in_order": report.activity.hops_in_order, "placed": report.activity.hops},
         }
     return json.dumps(document, indent=2, ensure_ascii=False)
 

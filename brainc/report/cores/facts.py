@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainc.truenorth.cores import splitter_of
+from brainc.truenorth.place import hops, reading_order, traffic
 from brainrun.errors import PlanError
 from brainrun.plan.cores import CoreLayer, CorePlan
-from brainrun.truenorth.activity import RoleActivity
+from brainrun.truenorth.activity import RoleActivity, spikes_of
 from brainrun.truenorth.energy import CORE_TICK_JOULES, EVENT_JOULES, FLOAT_MACHINES
 from brainrun.truenorth.graph import FIRST_OUTPUT, NO_NEURON, Core, CoreGraph
 from brainrun.truenorth.limits import SECONDS_PER_TICK
@@ -70,6 +71,10 @@ class Activity:
     spikes: float
     events: float
     """Synaptic events."""
+    hops: float
+    """Steps of its spikes from core to core, by where those of the recording went."""
+    hops_in_order: float
+    """The same if cores stood in the order of their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ class CoreReport:
 def core_report(plan: CorePlan, graph: CoreGraph, run: RoleActivity | None = None) -> CoreReport:
     """The account of a plan with its cores, and with what a run left where one is given."""
     cores = core_facts(plan, graph)
-    activity = _activity(plan, run) if run else None
+    activity = _activity(plan, graph, run) if run else None
     return CoreReport(
         name=plan.name,
         layers=tuple(
@@ -188,12 +193,19 @@ def units_of(layer: CoreLayer) -> int:
     return prod(layer.shape)
 
 
-def _activity(plan: CorePlan, run: RoleActivity) -> Activity:
+def _activity(plan: CorePlan, graph: CoreGraph, run: RoleActivity) -> Activity:
+    spikes = sum(run.core_spikes) / run.samples
+    recorded = spikes_of(run.recording, len(graph.cores)).sum(axis=0)
+    scale = spikes / max(1, int(recorded.sum()))
+    flow = traffic(graph, recorded * scale)
+    where = np.array([(core.x, core.y) for core in graph.cores], np.int64)
     return Activity(
         run.role,
         run.samples,
         run.right / run.samples if plan.label else None,
         run.ticks / run.samples,
-        sum(run.core_spikes) / run.samples,
+        spikes,
         sum(run.core_events) / run.samples,
+        hops(flow, where),
+        hops(flow, reading_order(flow.cores)),
     )

@@ -102,10 +102,18 @@ def _run(report: CoreReport) -> Iterator[str]:
     rows = [
         ("spikes", three_digits(run.spikes), f"{three_digits(run.spikes / run.ticks)} a tick"),
         ("synaptic events", three_digits(run.events), f"{three_digits(run.events / max(1.0, run.spikes))} a spike"),
+        ("steps from core to core", three_digits(run.hops), _fewer(run.hops_in_order, run.hops)),
         ("share of neurons", share_text(run.spikes / run.ticks / max(1, report.totals.neurons)), "that fire in a tick"),
     ]
     title = f"A RUN: {printable(run.role)}, {counted(run.samples, 'sample')}{right}"
     yield from table(title, ("", "a sample", ""), rows, "<><")
+
+
+def _fewer(in_order: float, placed: float) -> str:
+    """How many steps the placement saves."""
+    if in_order <= placed:
+        return f"{three_digits(in_order)} in the order of the cores' numbers"
+    return f"{three_digits(in_order)} in the order of the cores' numbers, {ratio_text(in_order / placed)} as many"
 
 
 def _energy(report: CoreReport) -> Iterator[str]:

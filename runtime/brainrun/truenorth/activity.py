@@ -100,8 +100,11 @@ def write_activity(folder: Path, plan: CorePlan, roles: tuple[RoleActivity, ...]
     return path
 
 
-def read_activity(folder: Path, plan: CorePlan, cores: int) -> Activity:
-    """What the run in this folder left. RunError: nothing, nonsense, or that of other cores."""
+def read_activity(folder: Path, cores: int, plan: CorePlan | None = None) -> Activity:
+    """What the run in this folder left of so many cores, those of the plan where one is given.
+
+    RunError: nothing, nonsense, or that of other cores.
+    """
     path = folder / ACTIVITY_FILE
     again = f"make it with brainrun --mode eval PLAN --run-dir {folder}"
     try:
@@ -113,11 +116,11 @@ def read_activity(folder: Path, plan: CorePlan, cores: int) -> Activity:
     if activity.format != FORMAT:
         what = f"is in format {activity.format}, and this brainc reads format {FORMAT}"
         raise RunError(what, where=str(path), remedy=again)
-    if activity.cores_sha256 != fingerprint(plan):
+    if plan is not None and activity.cores_sha256 != fingerprint(plan):
         what = f"is of other cores than those of the plan ({activity.network})"
         raise RunError(what, where=str(path), remedy=again)
     if not activity.roles or not all(_sound(role, cores) for role in activity.roles):
-        raise RunError("is damaged: its numbers are not those of so many cores", where=str(path), remedy=again)
+        raise RunError(f"is damaged, or not of {cores:,} cores", where=str(path), remedy=again)
     return activity
 
 

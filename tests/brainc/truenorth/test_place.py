@@ -26,6 +26,16 @@ def test_neighbours_of_a_grid_stand_near_each_other() -> None:
     assert hops(flow, reading_order(flow.cores)) >= 20 * len(flow.sources)
 
 
+def test_cores_stand_by_the_spikes_they_send_and_not_by_the_wires() -> None:
+    """A grid in which one way in ten is busy: those become short, at the others' cost."""
+    numbers = np.random.default_rng(2)
+    pairs = np.unique(numbers.integers(0, 100, (600, 2)), axis=0)
+    alike = Traffic(100, pairs[:, 0], pairs[:, 1], np.ones(len(pairs)))
+    busy = Traffic(100, pairs[:, 0], pairs[:, 1], np.where(numbers.random(len(pairs)) < 0.1, 1.0, 0.01))
+    assert hops(busy, place(busy)) < 0.5 * hops(busy, place(alike))
+    assert hops(alike, place(alike)) < hops(alike, place(busy))
+
+
 def test_a_chain_lies_along_a_path() -> None:
     order = np.random.default_rng(1).permutation(36)
     flow = Traffic(36, order[:-1], order[1:], np.ones(35))

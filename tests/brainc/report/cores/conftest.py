@@ -109,7 +109,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     assert cli.main([*asked, "--json", str(folder / "run.json")]) == 0
     program = load_program(source)
     layers = with_trinary_weights(build(program), 0.1)
-    run = read_activity(folder / "run", plan, len(graph.cores)).roles[-1]
+    run = read_activity(folder / "run", len(graph.cores), plan).roles[-1]
     said = msgspec.json.decode((folder / "run.json").read_bytes())["roles"]["test"]
     units = spiking_graph(layers, first_weights(layers, SEED))
     return Small(folder, layers, units, plan, graph, run, images, labels, said)

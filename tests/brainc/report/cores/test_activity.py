@@ -70,30 +70,30 @@ def test_large_networks_record_fewer_samples(cores: int, samples: int, small: Sm
 
 def test_a_folder_without_a_run_is_a_message(small: Small, tmp_path) -> None:
     with pytest.raises(RunError, match="make it with brainrun --mode eval PLAN --run-dir"):
-        read_activity(tmp_path, small.plan, len(small.graph.cores))
+        read_activity(tmp_path, len(small.graph.cores), small.plan)
 
 
 def test_a_run_of_other_cores_is_a_message(small: Small, tmp_path) -> None:
-    activity = read_activity(small.run_folder, small.plan, len(small.graph.cores))
+    activity = read_activity(small.run_folder, len(small.graph.cores), small.plan)
     other = msgspec.structs.replace(activity, cores_sha256="0")
     (tmp_path / ACTIVITY_FILE).write_bytes(msgspec.json.encode(other))
     with pytest.raises(RunError, match=r"is of other cores than those of the plan \(small\)"):
-        read_activity(tmp_path, small.plan, len(small.graph.cores))
+        read_activity(tmp_path, len(small.graph.cores), small.plan)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"format": 1}'])
 def test_nonsense_is_a_message(small: Small, tmp_path, content: bytes) -> None:
     (tmp_path / ACTIVITY_FILE).write_bytes(content)
     with pytest.raises(RunError, match="is damaged"):
-        read_activity(tmp_path, small.plan, len(small.graph.cores))
+        read_activity(tmp_path, len(small.graph.cores), small.plan)
 
 
 def test_numbers_for_other_cores_are_a_message(small: Small, tmp_path) -> None:
-    activity = read_activity(small.run_folder, small.plan, len(small.graph.cores))
+    activity = read_activity(small.run_folder, len(small.graph.cores), small.plan)
     shorter = msgspec.structs.replace(activity.roles[0], core_spikes=activity.roles[0].core_spikes[1:])
     (tmp_path / ACTIVITY_FILE).write_bytes(msgspec.json.encode(msgspec.structs.replace(activity, roles=(shorter,))))
-    with pytest.raises(RunError, match="are not those of so many cores"):
-        read_activity(tmp_path, small.plan, len(small.graph.cores))
+    with pytest.raises(RunError, match="is damaged, or not of 8 cores"):
+        read_activity(tmp_path, len(small.graph.cores), small.plan)
 
 
 def test_an_evaluation_without_a_folder_leaves_nothing(small: Small, tmp_path, monkeypatch) -> None:

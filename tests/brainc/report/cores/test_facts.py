@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
+from brainc.pipeline import compile_file_onto_cores
 from brainc.report.cores.data import core_report_json
 from brainc.report.cores.facts import core_report
+from brainc.settings.options import CompileOptions
 from brainc.truenorth.assemble import multiply_adds
-from brainrun.errors import PlanError
+from brainrun.errors import PlanError, RunError
+from brainrun.plan.cores import CORES_FILE
+from brainrun.plan.store import read_core_plan
+from brainrun.truenorth.activity import spikes_of
+from brainrun.truenorth.file import decoded
 from brainrun.truenorth.graph import NO_NEURON, Core, used_neurons
 from brainrun.truenorth.limits import NEURONS
 
@@ -52,6 +61,55 @@ def test_a_layer_has_the_cores_that_the_plan_says(small: Small) -> None:
         assert (part.cores, part.splitters) == (layer.cores, layer.splitters)
     first = small.report(with_run=False).layers[0][1]
     assert first.splitters > 0
+
+
+def test_hops_of_a_run_are_the_steps_of_its_spikes_one_by_one(small: Small) -> None:
+    run, cores = small.run, small.graph.cores
+    taken, in_order, recorded = 0, 0, 0
+    for _, core, neuron in np.argwhere(spikes_of(run.recording, len(cores))).tolist():
+        target = int(cores[core].target_cores[neuron])
+        recorded += 1
+        if target >= 0:
+            taken += abs(cores[core].x - cores[target].x) + abs(cores[core].y - cores[target].y)
+            in_order += abs(core - target)  # eight cores, all in the first row of the chip
+    activity = small.report(with_run=True).activity
+    assert activity is not None
+    spikes = sum(run.core_spikes) / run.samples
+    assert activity.hops == pytest.approx(taken / recorded * spikes)
+    assert activity.hops_in_order == pytest.approx(in_order / recorded * spikes)
+    document = json.loads(core_report_json(small.report(with_run=True), run))
+    assert document["run"]["hops"] == {"in_order": activity.hops_in_order, "placed": activity.hops}
+
+
+def test_cores_can_be_placed_by_a_run(small: Small, tmp_path: Path) -> None:
+    source, plan = small.folder / "small.brain", tmp_path / "by_run.plan"
+    options = CompileOptions(source, output=plan, target="truenorth", run=small.run_folder)
+    compile_file_onto_cores(options)
+    again, files = read_core_plan(plan)
+    graph = decoded(files[CORES_FILE], "by_run.plan")
+    assert [core.origin for core in graph.cores] == [core.origin for core in small.graph.cores]
+    before, after = (core_report(small.plan, one, small.run).activity for one in (small.graph, graph))
+    assert before is not None
+    assert after is not None
+    assert after.hops <= before.hops
+    assert again.hops >= small.plan.hops
+    with pytest.raises(RunError, match="is damaged, or not of 2 cores"):
+        compile_file_onto_cores(replace(options, source=_smaller(small, tmp_path)))
+
+
+def _smaller(small: Small, folder: Path) -> Path:
+    """The same network with fewer units."""
+    path = folder / "smaller.brain"
+    path.write_text(
+        (small.folder / "small.brain")
+        .read_text()
+        .replace("1024", "256")
+        .replace("16, 16", "8, 8")
+        .replace("pool(16", "pool(8")
+    )
+    for name in ("images.npy", "labels.npy"):
+        (folder / name).write_bytes((small.folder / name).read_bytes())
+    return path
 
 
 def test_density_is_synapses_a_crossing(small: Small) -> None:

@@ -43,7 +43,7 @@ def made_up() -> CoreReport:
         idle_joules=25.5e-9,
         multiply_adds=25_600,
         float_costs=(Cost("arithmetic alone", 118e-9, "a source"),),
-        activity=Activity("test", 1000, 0.925, 1.002, 150.0, 6000.0),
+        activity=Activity("test", 1000, 0.925, 1.002, 150.0, 6000.0, 320.0, 900.0),
         event_joules=78e-9,
     )
 
