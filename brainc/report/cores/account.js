@@ -56,8 +56,11 @@ function drawLayers() {
   const steps = placed
     ? `If every neuron fired once, its spikes would go ${count(Math.round(placed))} steps from core to core; with cores in the order of their numbers, ${count(Math.round(inOrder))}${inOrder > 1.005 * placed ? `, ${threeDigits(inOrder / placed)} times as many` : ""}.`
     : "No spike goes from one core to another.";
+  const went = facts.run && placed
+    ? ` In the run they went ${short(facts.run.hops[1])} steps a sample; in the order of the cores’ numbers, ${short(facts.run.hops[0])}.`
+    : "";
   place("layer-table").append(table(columns, rows, "Layers"));
-  place("layer-table").after(html("p", { class: "why" }, steps));
+  place("layer-table").after(html("p", { class: "why" }, steps + went));
 }
 
 function drawEnergy() {

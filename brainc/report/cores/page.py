@@ -129,6 +129,7 @@ def _run(report: CoreReport, run: RoleActivity) -> dict[str, Any] | None:
         "ticks": activity.ticks,
         "spikes": activity.spikes,
         "events": activity.events,
+        "hops": [activity.hops_in_order, activity.hops],
         "coreSpikes": [float(f"{count / run.ticks:.4g}") for count in run.core_spikes],
         "coreEvents": [float(f"{count / run.ticks:.4g}") for count in run.core_events],
         "recording": {
