@@ -140,3 +140,18 @@ function whenSized(element, draw) {
   width = element.clientWidth;
   draw(width);
 }
+
+// Draws the overview and then every section, and says in `data-drawn` of the document whether all went well.
+function drawPage(overview, ...sections) {
+  try {
+    overview();
+    for (const section of document.querySelectorAll("section")) section.hidden = false;
+    for (const draw of sections) draw();
+    document.documentElement.dataset.drawn = "whole";
+  } catch (error) {
+    document.documentElement.dataset.drawn = "broken";
+    place("failure").textContent = "This page could not be drawn: " + error.message;
+    place("failure").hidden = false;
+    throw error;
+  }
+}

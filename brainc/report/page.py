@@ -1,17 +1,8 @@
-"""What does a plan look like, as one page that a browser opens without a network?
-
-The page is `page.html` with the style and the scripts of this folder set into it, and the plan's facts as JSON. Text
-from the plan reaches the page in three ways only: escaped in the title, escaped in the plain report for browsers
-without scripts, and in the JSON, from which the scripts set it as text, never as markup.
-"""
+"""What does a plan look like, as one page that a browser opens without a network?"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from html import escape
-from importlib.resources import files
-from string import Template
 from typing import Any
 
 from brainc.report.data import RankFact, Report, alike, report
@@ -19,6 +10,7 @@ from brainc.report.gradients import ReductionFact, saving_text
 from brainc.report.layout import draw
 from brainc.report.measured import Measured, predicted_seconds
 from brainc.report.memory import Life, Memory
+from brainc.report.shell import PACKAGE, Page, written
 from brainc.report.slices import Holding, holdings
 from brainc.report.terminal import terminal_report
 from brainc.report.timeline import Stretch, Track, deeds, tracks
@@ -35,20 +27,17 @@ def html_report(plan: Plan, measured: Measured | None = None) -> str:
 
     Below what each rank is predicted to do stands what it did, where a run's timeline is given.
     """
-    folder = files(__package__)
-    scripts = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
-    return Template(folder.joinpath("page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(plan.name),
-        style=folder.joinpath("page.css").read_text(encoding="utf-8"),
-        script=scripts,
-        facts=script_safe(json.dumps(page_facts(plan, measured), ensure_ascii=False, separators=(",", ":"))),
-        plain=escape(terminal_report(plan, measured)),
+    return written(
+        Page(
+            title=plan.name,
+            kind="plan",
+            styles=((PACKAGE, "page.css"),),
+            sections=(PACKAGE, "plan.html"),
+            scripts=tuple((PACKAGE, name) for name in SCRIPTS),
+            facts=page_facts(plan, measured),
+            plain=terminal_report(plan, measured),
+        )
     )
-
-
-def script_safe(text: str) -> str:
-    """JSON that may stand in a `script` element: nothing in it can end the element or begin a comment."""
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def page_facts(plan: Plan, measured: Measured | None = None) -> dict[str, Any]:

@@ -1,52 +1,34 @@
-"""What does a plan for neurosynaptic cores look like, as one page that a browser opens without a network?
-
-Made as the page of `brainc/report/page.py` is, with its style and its elements: text from the plan reaches the page
-escaped, or in the JSON, from which the scripts set it as text.
-"""
+"""What does a plan for neurosynaptic cores look like, as one page that a browser opens without a network?"""
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
-from html import escape
-from importlib.resources import files
-from string import Template
 from typing import Any
 
 from brainc.report.cores.facts import CoreReport, units_of
 from brainc.report.cores.terminal import core_terminal_report, energy_remark
-from brainc.report.page import script_safe
+from brainc.report.shell import PACKAGE, Page, written
 from brainrun.truenorth.activity import RoleActivity
 from brainrun.truenorth.limits import AXONS, CHIP_SIDE, NEURONS
 
-SHARED = "brainc.report"
-STYLES = ((SHARED, "page.css"), (f"{SHARED}.cores", "cores.css"))
-SCRIPTS = (
-    (SHARED, "elements.js"),
-    (f"{SHARED}.cores", "account.js"),
-    (f"{SHARED}.cores", "paint.js"),
-    (f"{SHARED}.cores", "map.js"),
-    (f"{SHARED}.cores", "core.js"),
-    (f"{SHARED}.cores", "raster.js"),
-    (f"{SHARED}.cores", "cores.js"),
-)
-"""The page's scripts in the order in which they run."""
+HERE = "brainc.report.cores"
+SCRIPTS = ("account.js", "paint.js", "map.js", "core.js", "raster.js", "cores.js")
+"""The page's own scripts in the order in which they run."""
 
 
 def core_html_report(report: CoreReport, made_by: str, run: RoleActivity | None = None) -> str:
     """The account as one self-contained page: it loads nothing, and stands as a file of its own."""
-    facts = json.dumps(core_page_facts(report, made_by, run), ensure_ascii=False, separators=(",", ":"))
-    return Template(_text(f"{SHARED}.cores", "cores.html")).substitute(
-        title=escape(report.name),
-        style="\n".join(_text(*each) for each in STYLES),
-        script="\n".join(_text(*each) for each in SCRIPTS),
-        facts=script_safe(facts),
-        plain=escape(core_terminal_report(report)),
+    return written(
+        Page(
+            title=report.name,
+            kind="cores",
+            styles=((PACKAGE, "page.css"), (HERE, "cores.css")),
+            sections=(HERE, "cores.html"),
+            scripts=((PACKAGE, "elements.js"), *((HERE, name) for name in SCRIPTS)),
+            facts=core_page_facts(report, made_by, run),
+            plain=core_terminal_report(report),
+        )
     )
-
-
-def _text(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def core_page_facts(report: CoreReport, made_by: str, run: RoleActivity | None = None) -> dict[str, Any]:
