@@ -195,7 +195,7 @@ class _Reader:
         if float(threshold) <= thresholds.flat[0]:
             threshold = np.nextafter(threshold, np.float32(np.inf))
         shape = three(numbers.shape)
-        self.encoders[name] = Encoder(name, numbers.input, shape, float(threshold), self._origin(name))
+        self._add(Encoder(name, numbers.input, shape, float(threshold), self._origin(name)))
         self.signals[name] = Spikes((name,), numbers.shape)
 
     def _flatten(self, node: Any, given: list[Signal]) -> Signal:
@@ -291,10 +291,16 @@ class _Reader:
         if name not in self.encoders:
             shape = three(numbers.shape)
             code: Code = "threshold" if self.ticks == 1 else "given"
-            self.encoders[name] = Encoder(
-                name, numbers.input, shape, _ALREADY_SPIKES, self._origin(numbers.input), code
-            )
+            self._add(Encoder(name, numbers.input, shape, _ALREADY_SPIKES, self._origin(numbers.input), code))
         return Spikes((name,), numbers.shape)
+
+    def _add(self, encoder: Encoder) -> None:
+        """Have this encoder, too."""
+        others = [other.code for other in self.encoders.values() if other.input == encoder.input]
+        if any((code == "given") != (encoder.code == "given") for code in others):
+            what = f"{encoder.input} is read as numbers and as spikes, which come tick by tick"
+            raise Refused(what, "give the spikes an Input of their own")
+        self.encoders[encoder.name] = encoder
 
     def _origin(self, name: str) -> Origin:
         return Origin(name, self.spans[name])

@@ -257,6 +257,16 @@ def test_potentials_last_as_nir_says(seed: int) -> None:
                 assert np.array_equal(spikes[name][sample].reshape(-1), expected[name].reshape(-1)), (name, tick)
 
 
+def test_an_input_is_numbers_or_spikes_of_several_ticks_and_not_both() -> None:
+    nodes = {"in": nir.Input(np.array([2])), "code": nir.Threshold(np.full(2, 0.3)), "w": linear([1, 1], [1, 0])}
+    nodes |= {"add": nir.IF(np.ones(2), np.ones(2)), "out": nir.Output(np.array([2]))}
+    edges = [("in", "code"), ("code", "add"), ("in", "w"), ("w", "add"), ("add", "out")]
+    both = nir.NIRGraph(nodes, edges, type_check=False)
+    assert [encoder.code for encoder in imported("net", both, "net.nir").units.encoders] == ["threshold"] * 2
+    with pytest.raises(BrainError, match=r"w \(Linear\): in is read as numbers and as spikes, which come tick by tick"):
+        imported("net", both, "net.nir", 2)
+
+
 def chain(*nodes: object, shape: tuple[int, ...] = (4,)) -> object:
     """An Input, these nodes, and an Output, one after the other."""
     named = {"in": nir.Input(np.array(shape)), **{f"n{n}": node for n, node in enumerate(nodes)}}
