@@ -10,13 +10,12 @@ import pytest
 from brainrun.plan.schema import RandomAffine, RandomElastic
 from brainrun.readers.warps import affine, elastic, resampled
 
-ZEROS = np.zeros((1, 6), np.float32)
 IMAGES = np.random.default_rng(0).normal(size=(3, 2, 7, 5)).astype(np.float32)
 
 
 def moved(warp: RandomAffine, *draws: float, images: np.ndarray) -> np.ndarray:
     """The images under one affine warp by these draws: angle, down, right, factor, shear."""
-    given = np.zeros((len(images), 6), np.float32)
+    given = np.zeros((len(images), 5), np.float32)
     given[:, : len(draws)] = draws
     return resampled(images, *affine(warp, given, *images.shape[-2:]))
 

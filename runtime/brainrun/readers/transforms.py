@@ -181,7 +181,7 @@ def _warped(
     height, width = shape[-2:]
     match warp:
         case RandomAffine():
-            rows, columns = affine(warp, _evenly(draws, draws.key, place, 6), height, width)
+            rows, columns = affine(warp, _evenly(draws, draws.key, place, 5), height, width)
         case RandomElastic(grid=grid):
             rows, columns = elastic(warp, _evenly(draws, draws.key, place, 2 * grid * grid), height, width)
         case _:

@@ -17,10 +17,9 @@ Real = NDArray[np.float32]
 def affine(warp: RandomAffine, draws: Real, height: int, width: int) -> tuple[Real, Real]:
     """The map that turns, shears, resizes (in this order), and moves images about their middles.
 
-    draws[n, 6]: for the angle, the move down and right, the factor, the shear, and one to spare, so that a Philox block
-    is not shared with what another step draws.
+    draws[n, 5]: for the angle, the moves down and right, the factor, and the shear.
     """
-    turn, down, right, factor, shear, _ = draws.T.astype(np.float64)
+    turn, down, right, factor, shear = draws.T.astype(np.float64)
     angle, slant = np.radians(turn * warp.rotate), np.tan(np.radians(shear * warp.shear))
     scale = 1.0 + factor * warp.scale
     middle = np.array([(height - 1) / 2, (width - 1) / 2])
@@ -86,6 +85,7 @@ def resampled(images: Real, rows: Real, columns: Real) -> Real:
 
 
 def _between(first: Real, second: Real, share: Real) -> Real:
+    """`first + (second − first) · share`, made in the place of `second`."""
     second -= first
     second *= share
     second += first
