@@ -16,7 +16,8 @@ from brainlang import load_program
 from brainrun.errors import DataError, PlanError
 from brainrun.plan.store import read_core_plan
 from brainrun.run import wanted_datasets
-from brainrun.truenorth.deployed import Deployed, arrivals_of, deployed, values_of
+from brainrun.truenorth.deployed import Deployed, deployed, values_of
+from brainrun.truenorth.inlets import Inlets
 from brainrun.truenorth.ranc.export import RancFiles, export
 from brainrun.truenorth.rules import Violation
 from brainrun.truenorth.rules import broken_rules as core_violations
@@ -89,4 +90,5 @@ def _packets(network: Deployed, options: RancOptions) -> Arrivals:
     if dataset.count < options.samples:
         raise DataError(f"has {dataset.count} samples, and {options.samples} are wanted", where=f"data {dataset.role}")
     indices = np.arange(options.samples)
-    return arrivals_of(network, values_of(plan, dataset, indices), indices, first=0)
+    ticks = range(options.samples * plan.period + plan.latency)
+    return Inlets(plan, network.graph).arrivals(values_of(plan, dataset, indices), indices, ticks, first=0)

@@ -19,19 +19,21 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from brainrun.mesh import World, agreed
-from brainrun.plan.cores import CORES_FILE, DECODER_FILE, CorePlan, FeedFact
+from brainrun.plan.cores import CORES_FILE, DECODER_FILE, CorePlan
 from brainrun.plan.schema import LANES, InputFact, Slice
 from brainrun.readers.dataset import Dataset
 from brainrun.readers.lanes import samples_of_lanes
 from brainrun.truenorth.circuit import circuit
-from brainrun.truenorth.codes import Window, spikes_of
 from brainrun.truenorth.file import decoded
 from brainrun.truenorth.gather import gathered, gathered_cores, gathered_raster
-from brainrun.truenorth.graph import CoreGraph, InputPort
+from brainrun.truenorth.graph import CoreGraph
+from brainrun.truenorth.inlets import Inlets, Values
 from brainrun.truenorth.share import even_share
-from brainrun.truenorth.simulate import Arrivals, Outcome, Raster, Simulator, joined, succeeding
+from brainrun.truenorth.simulate import Departures, Outcome, Raster, Simulator, joined, succeeding
 
 _SAMPLES_AT_ONCE = 512
+_COUNTS_AT_ONCE = 2**21
+"""Output spikes are counted for so many samples at a time that the counts take 16 MiB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +86,7 @@ class Runner:
         with agreed(world):
             share = even_share(len(network.graph.cores), world.size, world.rank, where)
         self._post = world.post()
+        self._inlets = Inlets(network.plan, network.graph)
         part = circuit(network.graph, share.cores)
         origins = [core.origin for core in network.graph.cores]
         self._lasting = tuple(
@@ -122,28 +125,38 @@ class Runner:
         values = values_of(plan, dataset, indices)
         labels = values[plan.label][:, 0].astype(np.int64) if plan.label in values else np.zeros(0, np.int64)
         first, samples = self._simulator.tick, len(indices)
-        arrivals = arrivals_of(self.network, values, indices, first)
         ticks, drawn_ticks = (self._ticks(count) for count in (samples, min(drawn, samples)))
-        outcome, raster = self._run(samples, drawn_ticks, arrivals)
-        fired = np.zeros((samples, self.network.matrix.shape[1]))
-        since = outcome.departures.ticks - first - plan.latency
-        due = since >= 0
-        np.add.at(fired, (since[due] // plan.period, outcome.departures.pins[due]), 1)
-        # As float32, in which equal votes are equal scores: of those the first counts, as in the network.
-        scores = (fired @ self.network.matrix.T / plan.period + self.network.offset).astype(np.float32)
+        outcome, raster = self._run(values, indices, drawn_ticks)
+        scores = self._scores(outcome.departures, samples, first + plan.latency)
         return Batch(scores, labels, ticks, outcome, drawn_ticks, raster)
+
+    def _scores(self, departures: Departures, samples: int, first: int) -> NDArray[np.float32]:
+        """`[samples, classes]`, from the spikes that tell of these samples, the first one's from tick `first` on."""
+        period, (classes, pins) = self.network.plan.period, self.network.matrix.shape
+        scores = np.empty((samples, classes), np.float32)
+        at_once = max(1, _COUNTS_AT_ONCE // pins)
+        starts = np.searchsorted(departures.ticks, first + period * np.arange(samples + 1))
+        for begin in range(0, samples, at_once):
+            end = min(begin + at_once, samples)
+            own = slice(starts[begin], starts[end])
+            places = ((departures.ticks[own] - first) // period - begin) * pins + departures.pins[own]
+            fired = np.bincount(places, minlength=(end - begin) * pins).reshape(end - begin, pins).astype(np.float64)
+            # As float32, in which equal votes are equal scores: of those the first counts, as in the network.
+            scores[begin:end] = fired @ self.network.matrix.T / period + self.network.offset
+        return scores
 
     def _ticks(self, samples: int) -> int:
         """From the first sample's first tick to the last one's decision."""
         plan = self.network.plan
         return samples * plan.period + plan.latency if samples else 0
 
-    def _run(self, samples: int, drawn: int, arrivals: Arrivals) -> tuple[Outcome, Raster]:
-        """All ticks of so many samples, every spike of the first ones drawn."""
-        first, outcomes, rasters = self._simulator.tick, [], []
-        starts = self._starts(samples)
-        for begin, end in pairwise(sorted({0, drawn, self._ticks(samples), *starts})):
+    def _run(self, values: Values, indices: NDArray[np.int64], drawn: int) -> tuple[Outcome, Raster]:
+        """All ticks of these samples, every spike of the first ones drawn."""
+        first, ticks, outcomes, rasters = self._simulator.tick, self._ticks(len(indices)), [], []
+        starts = self._starts(len(indices))
+        for begin, end in pairwise(sorted({*range(0, ticks, self._inlets.ticks_at_once), drawn, ticks, *starts})):
             self._simulator.restart(starts.get(begin, np.zeros(0, np.int64)))
+            arrivals = self._inlets.arrivals(values, indices, range(begin, end), first)
             if begin < drawn:
                 outcome, raster = self._simulator.draw(end - begin, arrivals)
                 rasters.append(raster)
@@ -166,37 +179,6 @@ class Runner:
 def values_of(plan: CorePlan, dataset: Dataset, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     """`[samples, features]` of each input that the data set has, as the network sees them."""
     return {fact.name: _values(dataset, fact, indices) for fact in plan.inputs if fact.name in dataset.inputs}
-
-
-def arrivals_of(
-    network: Deployed, values: Mapping[str, NDArray[Any]], indices: NDArray[np.int64], first: int
-) -> Arrivals:
-    """Every encoder's spikes, at the ticks in which the layers that read them look; the first sample's from `first`.
-
-    `indices` are the samples' places in the data.
-    """
-    plan = network.plan
-    ports = {port.name: port for port in network.graph.inputs}
-    window = Window(plan.period, plan.seed)
-    parts = []
-    for tick in range(plan.period):
-        spikes = {
-            encoder.name: spikes_of(encoder, values[encoder.input], indices, tick, window) for encoder in plan.encoders
-        }
-        for feed in plan.feeds:
-            entering = _entering(spikes[feed.encoder], feed, ports[feed.port], plan.period)
-            entering[0] += tick
-            parts.append(entering)
-    ticks, cores, axons = np.concatenate(parts, axis=1)
-    order = np.argsort(ticks, kind="stable")
-    return Arrivals(ticks[order] + first, cores[order].astype(np.int32), axons[order].astype(np.int32))
-
-
-def _entering(spikes: NDArray[np.bool_], feed: FeedFact, port: InputPort, period: int) -> NDArray[np.int64]:
-    """`[3, spikes]`: ticks, cores and axons at which an encoder's spikes come in by a port."""
-    sample, pin = np.nonzero(spikes[:, np.array(feed.elements)])
-    ticks = sample * period + feed.tick
-    return np.stack([ticks, np.array(port.cores)[pin], np.array(port.axons)[pin]]).astype(np.int64)
 
 
 def _values(dataset: Dataset, fact: InputFact, indices: NDArray[np.int64]) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from brainrun.truenorth.simulate import Departures, Outcome, Raster
 def gathered(world: World, outcome: Outcome) -> Outcome:
     """On rank 0 what came of the run on all ranks, which took as long as the slowest; on others what they have."""
     parts = world.gather(outcome)
-    if not parts:
+    if len(parts) < 2:
         return outcome
     ticks = np.concatenate([part.departures.ticks for part in parts])
     pins = np.concatenate([part.departures.pins for part in parts])
