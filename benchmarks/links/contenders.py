@@ -174,7 +174,7 @@ def finished(commands: Sequence[Sequence[str]], seconds: float) -> list[str]:
         raise Failed(f"not done after {seconds:.0f} s") from None
     finally:
         for process in running:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):  # it has ended by itself
                 process.kill()
     for process, (_, error) in zip(running, said, strict=True):
         if process.returncode:

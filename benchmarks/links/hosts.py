@@ -211,7 +211,7 @@ def _clear(names: Sequence[str]) -> None:
     while running := [int(pid) for name in names for pid in _ip("netns", "pids", name).split()]:
         late = time.monotonic() > end
         for pid in running:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
                 os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
         if late:
             break
@@ -230,7 +230,7 @@ def _control(name: str) -> str:
     """What keeps TCP's rate in a namespace: one that does not pace itself, where this machine lets us choose one."""
     file = "/proc/sys/net/ipv4/tcp_congestion_control"
     for control in _CONTROLS:
-        with contextlib.suppress(Unavailable):
+        with contextlib.suppress(Unavailable):  # this machine does not have that one
             _ip("netns", "exec", name, "sh", "-c", f"echo {control} > {file}")
             break
     return _ip("netns", "exec", name, "cat", file).strip()

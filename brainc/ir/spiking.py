@@ -322,10 +322,15 @@ def text(graph: SpikingGraph) -> str:
         window = layer.window
         seen = f"window {list(window.kernel)} stride {list(window.stride)} pad {list(window.pad)}"
         groups = f" groups {window.groups}" if window.groups > 1 else ""
-        groups += ", lasts" if layer.potentials else ""
+        lasts = ", lasts" if layer.potentials else ""
         least, most = layer.thresholds.min(), layer.thresholds.max()
         rows.append(
-            (layer.name, f"{' + '.join(layer.inputs)}: {seen}{groups}", str(list(layer.shape)), f"{least} … {most}")
+            (
+                layer.name,
+                f"{' + '.join(layer.inputs)}: {seen}{groups}{lasts}",
+                str(list(layer.shape)),
+                f"{least} … {most}",
+            )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     members = f", {graph.members} networks" if graph.members > 1 else ""

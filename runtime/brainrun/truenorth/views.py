@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from brainrun.errors import RunError
 from brainrun.mesh import World
 from brainrun.truenorth.gather import gathered_raster, gathered_trace
-from brainrun.truenorth.simulate import Arrivals, Departures, Outcome, Raster, Simulator
+from brainrun.truenorth.simulate import Arrivals, Outcome, Raster, Simulator, succeeding
 
 Traced = tuple[tuple[int, int], ...]
 """Neurons, each a core and the number of one of its neurons."""
@@ -79,17 +79,4 @@ def simulated(
         if views is not None:
             views.add(first, raster, potentials)
         outcomes.append(watched.outcome)
-    return _one_after_the_other(outcomes)
-
-
-def _one_after_the_other(outcomes: Sequence[Outcome]) -> Outcome:
-    departures = Departures(
-        np.concatenate([outcome.departures.ticks for outcome in outcomes]),
-        np.concatenate([outcome.departures.pins for outcome in outcomes]),
-    )
-    return Outcome(
-        departures,
-        sum(outcome.spikes for outcome in outcomes),
-        sum(outcome.synaptic_events for outcome in outcomes),
-        sum(outcome.seconds for outcome in outcomes),
-    )
+    return succeeding(outcomes)
